@@ -1,1 +1,33 @@
-//! See the crate's documentation.
+//! The reactor and the sockets of gopark.
+//!
+//! A socket of this crate holds wakers and knows no executor, so it works under any: gopark's, which
+//! polls the reactor itself while it looks for work, but also `futures::executor::block_on` or smol,
+//! for which one thread polls in the background (it exists only while it is needed).
+//!
+//! | file | is |
+//! |---|---|
+//! | `reactor.rs` | [`Reactor`]: the selector, the table of sources, who is current |
+//! | `drive.rs` | who polls: [`Reactor::claim`], the background thread, shutdown |
+//! | `readiness.rs` | what the kernel reported of one source and who waits: the protocol |
+//! | `table.rs` | tokens with generations |
+//! | `source.rs` | a registered I/O object: operations that wait |
+//! | `note.rs` | budget and wait reason: how leaf futures and executors talk |
+//! | `resolve.rs` | [`lookup_host`] and [`ToSocketAddrs`] |
+//! | `offload.rs` | the hook for blocking jobs |
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
+mod drive;
+pub mod note;
+pub mod offload;
+mod primitive;
+mod reactor;
+mod readiness;
+mod resolve;
+mod source;
+mod sys;
+mod table;
+
+pub use drive::Claim;
+pub use reactor::{Entered, Reactor};
+pub use readiness::Ready;
+pub use resolve::{ToSocketAddrs, lookup_host};
