@@ -1,0 +1,36 @@
+//! Hands the versions that a table of figures must name to the program: the compiler's and the
+//! peers', as locked.
+
+use std::path::Path;
+use std::process::Command;
+use std::{env, fs};
+
+fn main() {
+    let rustc = env::var_os("RUSTC").expect("cargo sets RUSTC for build scripts");
+    let version = Command::new(rustc)
+        .arg("--version")
+        .output()
+        .expect("rustc runs");
+    let version = String::from_utf8(version.stdout).expect("rustc prints UTF-8");
+    println!("cargo::rustc-env=GOPARK_BENCHES_RUSTC={}", version.trim());
+
+    let lock = Path::new(env!("CARGO_MANIFEST_DIR")).join("../Cargo.lock");
+    println!("cargo::rerun-if-changed={}", lock.display());
+    let lock = fs::read_to_string(&lock).expect("the workspace has a Cargo.lock");
+    for (krate, variable) in [
+        ("tokio", "TOKIO"),
+        ("smol", "SMOL"),
+        ("async-executor", "ASYNC_EXECUTOR"),
+    ] {
+        let version = locked_version(&lock, krate)
+            .unwrap_or_else(|| panic!("Cargo.lock names no package `{krate}`"));
+        println!("cargo::rustc-env=GOPARK_BENCHES_{variable}={version}");
+    }
+}
+
+fn locked_version<'lock>(lock: &'lock str, krate: &str) -> Option<&'lock str> {
+    let name = format!("name = \"{krate}\"");
+    let mut lines = lock.lines().skip_while(|line| *line != name);
+    let version = lines.nth(1)?;
+    version.strip_prefix("version = \"")?.strip_suffix('"')
+}

@@ -1,0 +1,3 @@
+module gopark-benches
+
+go 1.22

@@ -1,0 +1,128 @@
+//! The load generator: one thread of bare epoll, the same for every server.
+//!
+//! A closed loop: each connection has one message in flight and sends the next when the answer is
+//! complete, until all messages together are answered.
+
+use std::io::{self, Read, Write};
+use std::net::SocketAddr;
+use std::time::Instant;
+
+use mio::net::TcpStream;
+use mio::{Events, Interest, Poll, Token};
+
+use super::MESSAGE;
+use crate::measure::Cost;
+
+/// Connects `connections` times to `address`, has `messages` messages echoed, and returns the
+/// elapsed time per message. Connecting and the first message of each connection are not measured.
+///
+/// # Errors
+///
+/// Fails where a connection fails or the server closes one.
+pub fn ns_per_round_trip(
+    address: SocketAddr,
+    connections: usize,
+    messages: usize,
+) -> io::Result<f64> {
+    let mut load = Load::connect(address, connections)?;
+    load.exchange(connections)?;
+    let start = Instant::now();
+    load.exchange(messages)?;
+    Ok(Cost::since(start, messages).ns_per_op())
+}
+
+struct Load {
+    poll: Poll,
+    events: Events,
+    connections: Vec<Connection>,
+}
+
+struct Connection {
+    stream: TcpStream,
+    /// Bytes of the present answer that are still to come.
+    missing: usize,
+}
+
+impl Load {
+    fn connect(address: SocketAddr, connections: usize) -> io::Result<Self> {
+        let poll = Poll::new()?;
+        let connect = |slot| {
+            let stream = std::net::TcpStream::connect(address)?;
+            stream.set_nodelay(true)?;
+            stream.set_nonblocking(true)?;
+            let mut stream = TcpStream::from_std(stream);
+            poll.registry()
+                .register(&mut stream, Token(slot), Interest::READABLE)?;
+            Ok(Connection { stream, missing: 0 })
+        };
+        let connections = (0..connections).map(connect).collect::<io::Result<_>>()?;
+        Ok(Self {
+            poll,
+            events: Events::with_capacity(1024),
+            connections,
+        })
+    }
+
+    /// Has `messages` messages echoed over all connections and leaves none in flight.
+    fn exchange(&mut self, messages: usize) -> io::Result<()> {
+        let first = messages.min(self.connections.len());
+        for connection in &mut self.connections[..first] {
+            connection.send()?;
+        }
+        let (mut unsent, mut unanswered) = (messages - first, messages);
+        while unanswered > 0 {
+            match self.poll.poll(&mut self.events, None) {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                polled => polled?,
+            }
+            for event in &self.events {
+                let connection = &mut self.connections[event.token().0];
+                if !connection.receive()? {
+                    continue;
+                }
+                unanswered -= 1;
+                if unsent > 0 {
+                    unsent -= 1;
+                    connection.send()?;
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Connection {
+    fn send(&mut self) -> io::Result<()> {
+        let written = self.stream.write(&[b'x'; MESSAGE])?;
+        if written < MESSAGE {
+            return Err(io::Error::other(format!(
+                "an idle socket took {written} bytes of {MESSAGE}"
+            )));
+        }
+        self.missing = MESSAGE;
+        Ok(())
+    }
+
+    /// Reads what is there; whether that completes an answer.
+    fn receive(&mut self) -> io::Result<bool> {
+        if self.missing == 0 {
+            // Nothing is in flight: the event was for bytes that an earlier read took along.
+            return Ok(false);
+        }
+        let mut buffer = [0; 2 * MESSAGE];
+        match self.stream.read(&mut buffer) {
+            Ok(0) => Err(io::Error::other("the server closed a connection")),
+            // A read that does not fill the buffer has emptied the socket, so the next bytes come
+            // with an event of their own (see epoll(7)).
+            Ok(n) => {
+                self.missing = self
+                    .missing
+                    .checked_sub(n)
+                    .ok_or_else(|| io::Error::other("the server sent more than it was sent"))?;
+                Ok(self.missing == 0)
+            }
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+}

@@ -1,0 +1,59 @@
+//! Who is measured.
+
+use std::fmt;
+use std::str::FromStr;
+
+/// How many processors (workers, `GOMAXPROCS`) every peer gets.
+pub const PROCS: usize = 2;
+
+/// One column of the table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Peer {
+    /// gopark, [`PROCS`] processors.
+    Gopark,
+    /// tokio's multi-thread runtime with [`PROCS`] workers.
+    Tokio,
+    /// async-executor's `Executor` run by [`PROCS`] threads, over async-io's reactor.
+    Smol,
+    /// Go with `GOMAXPROCS` = [`PROCS`], if `go` is on the `PATH`.
+    Go,
+    /// A bare epoll loop on one thread: the floor for the echo workloads.
+    Epoll,
+}
+
+impl Peer {
+    /// All peers, in the order of the table's columns.
+    pub const ALL: [Self; 5] = [Self::Gopark, Self::Tokio, Self::Smol, Self::Go, Self::Epoll];
+
+    /// The name on the command line and in JSON.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Gopark => "gopark",
+            Self::Tokio => "tokio",
+            Self::Smol => "smol",
+            Self::Go => "go",
+            Self::Epoll => "epoll",
+        }
+    }
+}
+
+impl fmt::Display for Peer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl FromStr for Peer {
+    type Err = String;
+
+    fn from_str(name: &str) -> Result<Self, String> {
+        Self::ALL
+            .into_iter()
+            .find(|peer| peer.name() == name)
+            .ok_or_else(|| {
+                let known = Self::ALL.map(Self::name).join(", ");
+                format!("unknown peer `{name}`: expected one of {known}")
+            })
+    }
+}

@@ -1,0 +1,133 @@
+//! What is made of the figures of several rounds.
+
+use crate::peer::Peer;
+use crate::workload::Spec;
+
+/// The figures of one workload.
+#[derive(Debug)]
+pub struct Row {
+    /// The workload.
+    pub spec: Spec,
+    /// The figure of every round, for each peer that took part.
+    pub figures: Vec<(Peer, Vec<f64>)>,
+}
+
+/// gopark against the better of its rivals.
+#[derive(Debug)]
+pub struct Comparison {
+    /// The rival with the lower median.
+    pub rival: Peer,
+    /// gopark's figure divided by the rival's of the same round, for every round. So what slowed
+    /// down the machine for a while cancels out.
+    pub ratios: Vec<f64>,
+    /// The ratio to reach or beat.
+    pub target: Option<f64>,
+}
+
+impl Row {
+    /// `peer`'s figures, if it took part.
+    #[must_use]
+    pub fn of(&self, peer: Peer) -> Option<&[f64]> {
+        self.figures
+            .iter()
+            .find(|(who, _)| *who == peer)
+            .map(|(_, figures)| &figures[..])
+    }
+
+    /// gopark against the better of its rivals, if both took part.
+    #[must_use]
+    pub fn comparison(&self) -> Option<Comparison> {
+        let ours = self.of(Peer::Gopark)?;
+        let present = |peer: &Peer| Some((*peer, self.of(*peer)?));
+        let (rival, theirs) = (self.spec.rivals.iter().filter_map(present))
+            .min_by(|(_, a), (_, b)| median(a).total_cmp(&median(b)))?;
+        let ratios = ours
+            .iter()
+            .zip(theirs)
+            .map(|(ours, theirs)| ours / theirs)
+            .collect();
+        Some(Comparison {
+            rival,
+            ratios,
+            target: self.spec.target,
+        })
+    }
+}
+
+impl Comparison {
+    /// Whether the median ratio meets the target, if there is one.
+    #[must_use]
+    pub fn passes(&self) -> Option<bool> {
+        self.target.map(|target| median(&self.ratios) <= target)
+    }
+}
+
+/// The value in the middle; between the two in the middle if their number is even.
+///
+/// # Panics
+///
+/// Panics without values.
+#[must_use]
+pub fn median(values: &[f64]) -> f64 {
+    let mut sorted = values.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    let middle = sorted.len() / 2;
+    if sorted.len() % 2 == 1 {
+        sorted[middle]
+    } else {
+        (sorted[middle - 1] + sorted[middle]) / 2.0
+    }
+}
+
+/// The least and the greatest value.
+#[must_use]
+pub fn spread(values: &[f64]) -> (f64, f64) {
+    let least = values.iter().copied().fold(f64::INFINITY, f64::min);
+    let greatest = values.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    (least, greatest)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::workload;
+
+    #[test]
+    fn the_median_is_in_the_middle() {
+        assert_eq!(median(&[3.0]), 3.0);
+        assert_eq!(median(&[9.0, 1.0, 2.0]), 2.0);
+        assert_eq!(median(&[4.0, 1.0, 2.0, 9.0]), 3.0);
+    }
+
+    #[test]
+    fn gopark_is_compared_with_the_better_rival_round_by_round() {
+        let row = Row {
+            spec: Spec {
+                target: Some(0.5),
+                ..workload::all()[0].spec
+            },
+            figures: vec![
+                (Peer::Gopark, vec![10.0, 20.0, 30.0]),
+                (Peer::Tokio, vec![40.0, 40.0, 40.0]),
+                (Peer::Smol, vec![100.0, 10.0, 100.0]),
+                (Peer::Go, vec![1.0, 1.0, 1.0]),
+            ],
+        };
+        let comparison = row.comparison().unwrap();
+        assert_eq!(comparison.rival, Peer::Tokio);
+        assert_eq!(comparison.ratios, [0.25, 0.5, 0.75]);
+        assert_eq!(comparison.passes(), Some(true));
+        assert_eq!(spread(&comparison.ratios), (0.25, 0.75));
+    }
+
+    #[test]
+    fn there_is_no_comparison_without_gopark_or_without_a_rival() {
+        let spec = workload::all()[0].spec;
+        let alone = |peer| Row {
+            spec,
+            figures: vec![(peer, vec![1.0])],
+        };
+        assert!(alone(Peer::Gopark).comparison().is_none());
+        assert!(alone(Peer::Tokio).comparison().is_none());
+    }
+}

@@ -1,0 +1,112 @@
+//! The report in Markdown.
+
+use std::fmt::Write;
+
+use super::stats::{Comparison, Row, median, spread};
+use crate::peer::Peer;
+
+/// The machine's facts, the table, and what each workload does.
+#[must_use]
+pub fn markdown(facts: &[(&str, String)], rounds: usize, peers: &[Peer], rows: &[Row]) -> String {
+    let mut text = String::new();
+    // Writing into a `String` cannot fail.
+    let _ = render(&mut text, facts, rounds, peers, rows);
+    text
+}
+
+fn render(
+    text: &mut String,
+    facts: &[(&str, String)],
+    rounds: usize,
+    peers: &[Peer],
+    rows: &[Row],
+) -> std::fmt::Result {
+    for (name, value) in facts {
+        writeln!(text, "- {name}: {value}")?;
+    }
+    writeln!(
+        text,
+        "\nMedians of {rounds} rounds (`idle`: of one), each with every peer once in rotating \
+         order; less is better. The ratio is gopark's figure divided by the better rival's, the \
+         median of the ratios of each round (least to greatest).\n"
+    )?;
+    write!(text, "| workload | unit |")?;
+    for peer in peers {
+        write!(text, " {peer} |")?;
+    }
+    writeln!(text, " better rival | ratio | target | |")?;
+    writeln!(
+        text,
+        "|---|---|{}---|---|---|---|",
+        "---:|".repeat(peers.len())
+    )?;
+    for row in rows {
+        write!(text, "| {} | {} |", row.spec.name, row.spec.unit)?;
+        for peer in peers {
+            let cell = row
+                .of(*peer)
+                .map_or_else(|| "n/a".into(), |all| figure(median(all)));
+            write!(text, " {cell} |")?;
+        }
+        match row.comparison() {
+            Some(comparison) => writeln!(text, " {}", cells(&comparison))?,
+            None => writeln!(text, " n/a | n/a | n/a | |")?,
+        }
+    }
+    writeln!(text)?;
+    for row in rows {
+        writeln!(text, "- `{}`: {}", row.spec.name, row.spec.about)?;
+    }
+    Ok(())
+}
+
+fn cells(comparison: &Comparison) -> String {
+    let (least, greatest) = spread(&comparison.ratios);
+    let target = comparison
+        .target
+        .map_or_else(|| "none".into(), |target| format!("{target:.2}"));
+    let mark = match comparison.passes() {
+        Some(true) => "pass",
+        Some(false) => "FAIL",
+        None => "",
+    };
+    format!(
+        "{} | {:.2} ({least:.2}..{greatest:.2}) | {target} | {mark} |",
+        comparison.rival,
+        median(&comparison.ratios),
+    )
+}
+
+/// Three digits are what rounds like these can tell.
+fn figure(value: f64) -> String {
+    if value < 10.0 {
+        format!("{value:.2}")
+    } else if value < 100.0 {
+        format!("{value:.1}")
+    } else {
+        format!("{value:.0}")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::workload::{self, Spec};
+
+    #[test]
+    fn a_row_tells_medians_ratio_spread_target_and_mark() {
+        let spec = Spec {
+            target: Some(0.5),
+            ..workload::all()[0].spec
+        };
+        let rows = [Row {
+            spec,
+            figures: vec![(Peer::Gopark, vec![99.94]), (Peer::Tokio, vec![333.4])],
+        }];
+        let peers = [Peer::Gopark, Peer::Tokio, Peer::Smol];
+        let text = markdown(&[("cores", "2".into())], 1, &peers, &rows);
+        let expected = "| spawn_join | ns/spawn | 99.9 | 333 | n/a | tokio | 0.30 (0.30..0.30) | 0.50 | pass |";
+        assert!(text.lines().any(|line| line == expected), "{text}");
+        assert!(text.starts_with("- cores: 2\n"), "{text}");
+    }
+}

@@ -1,0 +1,197 @@
+//! What is measured: one file per family of workloads, and here the table of all of them.
+//!
+//! A [`Workload`] is a function generic over the runtime. An [`Entry`] of the table hides that
+//! behind one dynamic call per run, so no measured operation pays for it. Workloads that are no
+//! such function (those that need a process of their own, and the echo servers) have entries with
+//! the same face.
+
+pub mod channels;
+pub mod foreign;
+pub mod idle;
+pub mod memory;
+pub mod skynet;
+pub mod spawn;
+pub mod timers;
+pub mod wake;
+pub mod yields;
+
+use std::io;
+
+use crate::child::Program;
+use crate::echo;
+use crate::go::Go;
+use crate::measure::Cost;
+use crate::peer::Peer;
+use crate::rt::{Rt, with_runtime};
+
+/// The peers whose better one gopark is compared with, unless a workload says otherwise.
+pub const RUNTIMES: &[Peer] = &[Peer::Tokio, Peer::Smol];
+
+/// A workload as data.
+#[derive(Clone, Copy, Debug)]
+pub struct Spec {
+    /// Its name on the command line and in the table.
+    pub name: &'static str,
+    /// The group that it is measured in.
+    pub group: Group,
+    /// What one figure is, such as `ns/spawn`.
+    pub unit: &'static str,
+    /// What happens, in one line.
+    pub about: &'static str,
+    /// The size of a measured run: each workload says what it counts.
+    pub full: usize,
+    /// The size of a smoke or warm-up run.
+    pub quick: usize,
+    /// gopark is compared with the better of these.
+    pub rivals: &'static [Peer],
+    /// Whether the program in Go has it.
+    pub in_go: bool,
+    /// The ratio (gopark's figure through the better rival's) to reach or beat.
+    pub target: Option<f64>,
+}
+
+/// A group of workloads: `--only` takes its name too.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Group {
+    /// Spawning, yielding and switching among tasks.
+    Sched,
+    /// Wakes from threads that are none of the runtime's.
+    Wake,
+    /// Timers.
+    Time,
+    /// Sockets.
+    Net,
+    /// Resident memory.
+    Mem,
+    /// Doing nothing: takes 10 seconds a peer, so it runs only when asked for by name.
+    Idle,
+}
+
+impl Group {
+    /// The name on the command line.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Sched => "sched",
+            Self::Wake => "wake",
+            Self::Time => "time",
+            Self::Net => "net",
+            Self::Mem => "mem",
+            Self::Idle => "idle",
+        }
+    }
+}
+
+/// A workload that is the same function on every runtime.
+pub trait Workload: 'static {
+    /// The workload as data.
+    const SPEC: Spec;
+
+    /// Runs it once. Everything that is not the workload itself, such as making channels or parking
+    /// the tasks to be woken, happens before the clock starts.
+    ///
+    /// # Errors
+    ///
+    /// Fails where the system refuses something: a socket, a file of `/proc`.
+    fn run<R: Rt>(rt: &R, size: usize) -> io::Result<Cost>;
+}
+
+/// What sessions need besides the runtime: programs to run beside this one.
+#[derive(Clone, Debug)]
+pub struct Lab {
+    /// The program `versus`, for work in a child process.
+    pub program: Program,
+    /// The program in Go, if there is a Go toolchain.
+    pub go: Option<Go>,
+}
+
+/// One peer set up for one workload. Each call is a run of the given size and returns the figure.
+pub type Session = Box<dyn FnMut(usize) -> io::Result<f64>>;
+
+/// One row of the table.
+#[derive(Debug)]
+pub struct Entry {
+    /// The workload as data.
+    pub spec: Spec,
+    open: fn(&Spec, &Lab, Peer) -> io::Result<Option<Session>>,
+}
+
+impl Entry {
+    /// Sets `peer` up for this workload: starts its runtime, its server. `None` if the peer does
+    /// not take part in it.
+    ///
+    /// # Errors
+    ///
+    /// Fails where the runtime or the server cannot be started.
+    pub fn open(&self, lab: &Lab, peer: Peer) -> io::Result<Option<Session>> {
+        match (peer, &lab.go) {
+            // A server in Go is driven by the same load generator as the others: see `echo`.
+            (Peer::Go, Some(go)) if self.spec.in_go && self.spec.group != Group::Net => {
+                Ok(Some(go.session(self.spec.name)))
+            }
+            _ => (self.open)(&self.spec, lab, peer),
+        }
+    }
+}
+
+/// Every workload, in the order of the table's rows.
+#[must_use]
+pub fn all() -> Vec<Entry> {
+    let in_child = |spec| Entry {
+        spec,
+        open: open_child,
+    };
+    vec![
+        timed::<spawn::SpawnJoin>(),
+        timed::<spawn::SpawnMany>(),
+        timed::<yields::Yield>(),
+        timed::<yields::YieldFew>(),
+        timed::<channels::Ring>(),
+        timed::<channels::PingPong>(),
+        timed::<skynet::Skynet>(),
+        timed::<foreign::SpawnForeign>(),
+        timed::<wake::WakeForeignBusy>(),
+        timed::<wake::WakeIdle>(),
+        timed::<timers::TimeoutUnfired>(),
+        timed::<timers::SleepsCpu>(),
+        in_child(memory::SPEC),
+        Entry {
+            spec: echo::SPEC_1,
+            open: echo::open::<1>,
+        },
+        Entry {
+            spec: echo::SPEC_64,
+            open: echo::open::<64>,
+        },
+        Entry {
+            spec: echo::SPEC_1000,
+            open: echo::open::<1000>,
+        },
+        in_child(idle::SPEC_CPU),
+        in_child(idle::SPEC_SWITCHES),
+    ]
+}
+
+fn timed<W: Workload>() -> Entry {
+    Entry {
+        spec: W::SPEC,
+        open: open_timed::<W>,
+    }
+}
+
+fn open_timed<W: Workload>(_: &Spec, _: &Lab, peer: Peer) -> io::Result<Option<Session>> {
+    Ok(with_runtime!(peer, R => {
+        let rt = R::start()?;
+        let session: Session = Box::new(move |size| Ok(W::run(&rt, size)?.ns_per_op()));
+        session
+    }))
+}
+
+fn open_child(spec: &Spec, lab: &Lab, peer: Peer) -> io::Result<Option<Session>> {
+    let (name, program) = (spec.name, lab.program.clone());
+    let run = move |size: usize| program.measure(&[name, peer.name(), &size.to_string()]);
+    Ok(match peer {
+        Peer::Gopark | Peer::Tokio | Peer::Smol => Some(Box::new(run)),
+        Peer::Go | Peer::Epoll => None,
+    })
+}
