@@ -6,3 +6,4 @@
 #![allow(dead_code, unreachable_pub, unused_imports)]
 
 mod primitive;
+mod timers;

@@ -40,7 +40,6 @@
 //! the same waker*: a load that sees ARMED, be it a stale one, is followed by the wake of that waker.
 
 use std::{
-    cell::UnsafeCell as LockedCell,
     marker::PhantomPinned,
     mem::ManuallyDrop,
     ptr::NonNull,
@@ -136,7 +135,7 @@ impl Parts {
 pub(crate) struct Entry {
     state: AtomicU64,
     waker: UnsafeCell<Parts>,
-    links: LockedCell<Links<Self>>,
+    links: std::cell::UnsafeCell<Links<Self>>,
     _pinned: PhantomPinned,
 }
 
@@ -151,7 +150,7 @@ unsafe impl Linked for Entry {
         // SAFETY: the pointer is that of a live entry, so the place of its field is in bounds.
         let cell = unsafe { &raw const (*this.as_ptr()).links };
         // SAFETY: as above, the pointer is not null.
-        unsafe { NonNull::new_unchecked(LockedCell::raw_get(cell)) }
+        unsafe { NonNull::new_unchecked(std::cell::UnsafeCell::raw_get(cell)) }
     }
 }
 
@@ -161,7 +160,7 @@ impl Entry {
         Self {
             state: AtomicU64::new(IDLE),
             waker: UnsafeCell::new(Parts::of(Waker::noop())),
-            links: LockedCell::new(Links::new()),
+            links: std::cell::UnsafeCell::new(Links::new()),
             _pinned: PhantomPinned,
         }
     }

@@ -1,0 +1,313 @@
+//! Timers: `entry`, `wheel`, `timers` and `alarm` of `executor/src/time`, against each other.
+//!
+//! What every model checks besides its own claim: an alarm's waker is neither lost nor dropped twice
+//! (its count of references is one in the end), and nobody touches an entry that its owner has freed
+//! (the entry's `Drop` writes to the cell that holds the waker, and loom would see a concurrent read).
+
+#[path = "../../executor/src/time/alarm.rs"]
+mod alarm;
+#[path = "../../executor/src/time/entry.rs"]
+mod entry;
+#[path = "../../executor/src/time/tick.rs"]
+mod tick;
+#[path = "../../executor/src/time/timers.rs"]
+mod timers;
+#[path = "../../executor/src/time/wheel.rs"]
+mod wheel;
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        pin::Pin,
+        sync::{
+            Arc,
+            atomic::{AtomicUsize, Ordering},
+        },
+        task::{Wake, Waker},
+        time::{Duration, Instant},
+    };
+
+    use loom::thread;
+
+    use super::{
+        alarm::{Alarm, Reset},
+        entry::State,
+        tick::NEVER,
+        timers::{Armed, Timers},
+    };
+
+    /// Counts its wakes. Not a loom atomic: it is looked at only after all threads were joined.
+    #[derive(Default)]
+    struct Count(AtomicUsize);
+
+    impl Wake for Count {
+        fn wake(self: Arc<Self>) {
+            self.0.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    impl Count {
+        fn pair() -> (Arc<Self>, Waker) {
+            let count = Arc::new(Self::default());
+            (count.clone(), Waker::from(count))
+        }
+
+        fn wakes(&self) -> usize {
+            self.0.load(Ordering::Relaxed)
+        }
+    }
+
+    fn assert_no_waker_left(counts: &[&Arc<Count>]) {
+        for count in counts {
+            assert_eq!(Arc::strong_count(count), 1, "a waker was leaked");
+        }
+    }
+
+    fn timers(origin: Instant) -> Arc<Timers> {
+        Arc::new(Timers::new(origin, None))
+    }
+
+    fn armed_at(timers: &Arc<Timers>, tick: u64, waker: &Waker) -> Pin<Box<Alarm>> {
+        let mut alarm = Box::pin(Alarm::new());
+        assert!(matches!(alarm.as_mut().arm(timers, tick, waker.clone()), Armed::First));
+        alarm
+    }
+
+    fn fire(timers: &Timers, now: u64) -> usize {
+        let mut due = Vec::new();
+        timers.fire(now, &mut due);
+        wake_all(due)
+    }
+
+    fn close(timers: &Timers) -> usize {
+        let mut all = Vec::new();
+        timers.close(&mut all);
+        wake_all(all)
+    }
+
+    fn wake_all(wakers: Vec<Waker>) -> usize {
+        let count = wakers.len();
+        wakers.into_iter().for_each(Waker::wake);
+        count
+    }
+
+    #[test]
+    fn a_dropped_alarm_is_fired_or_cancelled_and_never_touched_again() {
+        loom::model(|| {
+            let timers = timers(Instant::now());
+            let (count, waker) = Count::pair();
+            let alarm = armed_at(&timers, 5, &waker);
+            drop(waker);
+            let turner = thread::spawn({
+                let timers = timers.clone();
+                move || fire(&timers, 5)
+            });
+            drop(alarm);
+            assert_eq!(turner.join().unwrap(), count.wakes());
+            assert_eq!((timers.len(), timers.next()), (0, NEVER));
+            assert_no_waker_left(&[&count]);
+        });
+    }
+
+    #[test]
+    fn of_two_who_turn_the_wheel_one_fires_the_alarm_while_it_is_dropped() {
+        loom::model(|| {
+            let timers = timers(Instant::now());
+            let (count, waker) = Count::pair();
+            let alarm = armed_at(&timers, 5, &waker);
+            drop(waker);
+            let turners = [5, 9].map(|now| {
+                let timers = timers.clone();
+                thread::spawn(move || fire(&timers, now))
+            });
+            drop(alarm);
+            let fired: usize = turners.into_iter().map(|turner| turner.join().unwrap()).sum();
+            assert_eq!(fired, count.wakes());
+            assert!(fired <= 1);
+            assert_no_waker_left(&[&count]);
+        });
+    }
+
+    #[test]
+    fn who_waits_with_another_waker_is_woken_or_sees_that_it_fired() {
+        loom::model(|| {
+            let timers = timers(Instant::now());
+            let ((old, first), (new, second)) = (Count::pair(), Count::pair());
+            let mut alarm = armed_at(&timers, 5, &first);
+            drop(first);
+            let turner = thread::spawn({
+                let timers = timers.clone();
+                move || fire(&timers, 5)
+            });
+            let waits = alarm.as_mut().rewake(&second).is_pending();
+            drop(second);
+            assert_eq!(turner.join().unwrap(), 1);
+            assert_eq!(alarm.state(), State::Fired);
+            assert_eq!((old.wakes(), new.wakes()), if waits { (0, 1) } else { (1, 0) });
+            assert_no_waker_left(&[&old, &new]);
+        });
+    }
+
+    #[test]
+    fn who_waits_with_the_same_waker_is_woken() {
+        loom::model(|| {
+            let timers = timers(Instant::now());
+            let (count, waker) = Count::pair();
+            let mut alarm = armed_at(&timers, 5, &waker);
+            let turner = thread::spawn({
+                let timers = timers.clone();
+                move || fire(&timers, 5)
+            });
+            if let State::Armed(_) = alarm.state() {
+                assert!(alarm.as_mut().rewake(&waker).is_pending());
+            }
+            drop(waker);
+            turner.join().unwrap();
+            assert_eq!((alarm.state(), count.wakes()), (State::Fired, 1));
+            drop(alarm);
+            assert_no_waker_left(&[&count]);
+        });
+    }
+
+    #[test]
+    fn a_postponed_alarm_fires_late_or_its_owner_learns_that_it_was_too_late() {
+        loom::model(|| {
+            let origin = Instant::now();
+            let timers = timers(origin);
+            let (count, waker) = Count::pair();
+            let mut alarm = armed_at(&timers, 5, &waker);
+            drop(waker);
+            let turner = thread::spawn({
+                let timers = timers.clone();
+                move || fire(&timers, 5)
+            });
+            let later = origin + Duration::from_millis(8);
+            assert!(matches!(alarm.as_mut().reset(later), Reset::Done));
+            let state = alarm.state();
+            match (state, turner.join().unwrap()) {
+                (State::Armed(8), 0) => {
+                    assert_eq!(timers.next(), 8);
+                    assert_eq!(fire(&timers, 7), 0, "never early");
+                    assert_eq!(fire(&timers, 8), 1);
+                }
+                (State::Idle, 1) => {}
+                other => panic!("{other:?}"),
+            }
+            assert_eq!(count.wakes(), 1);
+            drop(alarm);
+            assert_no_waker_left(&[&count]);
+        });
+    }
+
+    #[test]
+    fn an_alarm_set_earlier_keeps_its_waker_or_was_fired() {
+        loom::model(|| {
+            let origin = Instant::now();
+            let timers = timers(origin);
+            let (count, waker) = Count::pair();
+            let mut alarm = armed_at(&timers, 9, &waker);
+            drop(waker);
+            let turner = thread::spawn({
+                let timers = timers.clone();
+                move || fire(&timers, 9)
+            });
+            match alarm.as_mut().reset(origin + Duration::from_millis(4)) {
+                Reset::Rearm(waker) => match alarm.as_mut().arm(&timers, 4, waker) {
+                    Armed::First | Armed::Waiting => {}
+                    Armed::Due(waker) => waker.wake(),
+                    other => panic!("{other:?}"),
+                },
+                Reset::Done => assert_eq!(alarm.state(), State::Idle),
+                Reset::Drop(_) => panic!("the deadline comes"),
+            }
+            turner.join().unwrap();
+            fire(&timers, 4);
+            assert_eq!(count.wakes(), 1);
+            drop(alarm);
+            assert_no_waker_left(&[&count]);
+        });
+    }
+
+    #[test]
+    fn an_alarm_armed_during_the_shutdown_is_refused_or_woken() {
+        loom::model(|| {
+            let timers = timers(Instant::now());
+            let (count, waker) = Count::pair();
+            let closer = thread::spawn({
+                let timers = timers.clone();
+                move || close(&timers)
+            });
+            let mut alarm = Box::pin(Alarm::new());
+            let armed = alarm.as_mut().arm(&timers, 5, waker);
+            let woken = closer.join().unwrap();
+            match armed {
+                Armed::Closed(_) => assert_eq!((woken, alarm.state()), (0, State::Idle)),
+                Armed::First => assert_eq!((woken, alarm.state()), (1, State::Closed)),
+                other => panic!("{other:?}"),
+            }
+            drop(armed);
+            drop(alarm);
+            assert_eq!(count.wakes(), woken);
+            assert_eq!((timers.len(), timers.next()), (0, NEVER));
+            assert_no_waker_left(&[&count]);
+        });
+    }
+
+    #[test]
+    fn an_alarm_is_dropped_and_postponed_while_its_runtime_shuts_down() {
+        loom::model(|| {
+            let origin = Instant::now();
+            let timers = timers(origin);
+            let (count, waker) = Count::pair();
+            let mut alarm = armed_at(&timers, 5, &waker);
+            drop(waker);
+            let closer = thread::spawn({
+                let timers = timers.clone();
+                move || close(&timers)
+            });
+            assert!(matches!(
+                alarm.as_mut().reset(origin + Duration::from_millis(6)),
+                Reset::Done
+            ));
+            drop(alarm);
+            assert_eq!(closer.join().unwrap(), count.wakes());
+            assert_no_waker_left(&[&count]);
+        });
+    }
+
+    #[test]
+    fn a_sleeper_sees_the_new_first_alarm_or_is_told_of_it() {
+        use loom::sync::atomic::{AtomicBool, AtomicU64, Ordering, fence};
+
+        loom::model(|| {
+            // The sleeper's side of invariant 2 of `timers`: publish, fence, look.
+            let until = Arc::new(AtomicU64::new(0));
+            let told = Arc::new(AtomicBool::new(false));
+            let timers = Arc::new(Timers::new(
+                Instant::now(),
+                Some(Box::new({
+                    let (until, told) = (until.clone(), told.clone());
+                    move |tick| {
+                        if tick < until.load(Ordering::Relaxed) {
+                            told.store(true, Ordering::Relaxed);
+                        }
+                    }
+                })),
+            ));
+            let sleeper = thread::spawn({
+                let (timers, until) = (timers.clone(), until.clone());
+                move || {
+                    until.store(u64::MAX, Ordering::Relaxed);
+                    fence(Ordering::SeqCst);
+                    timers.next() == 5
+                }
+            });
+            let mut alarm = Box::pin(Alarm::new());
+            let armed = alarm.as_mut().arm(&timers, 5, Waker::noop().clone());
+            assert!(matches!(armed, Armed::First));
+            alarm.announce(5);
+            let saw = sleeper.join().unwrap();
+            assert!(saw || told.load(Ordering::Relaxed), "it sleeps through the alarm");
+        });
+    }
+}
