@@ -1,1 +1,66 @@
-//! See the crate's documentation.
+//! gopark: an async executor with Go's scheduler inside.
+//!
+//! ```text
+//!        G G G G   tasks: futures that were spawned
+//!         \ | /
+//!   [ runnext | local queue ]      global queue      reactor (mio), timers
+//!          \                        /               /
+//!           P  ---- at most `procs` of them --- P ---- the right to run tasks
+//!           |                                   |
+//!           M  ---- OS threads ----------------- M      M asleep, M in the reactor
+//! ```
+//!
+//! A **G** is a task, one spawned future. An **M** is a machine: an OS thread that runs tasks. A **P**
+//! is a processor: the right to run tasks, with a queue of those that are due. An M holds a P while it
+//! runs tasks and none while it waits, so as many threads may block as must, and as many tasks run at
+//! the same time as there are processors.
+//!
+//! | file | is |
+//! |---|---|
+//! | `g/` | G: the task's cell, its handle, the registry of all tasks |
+//! | `m.rs`, `seat.rs` | M: the thread, and its claim to a P |
+//! | `p.rs`, `runq.rs` | P: the local queue and what else running needs |
+//! | `globq.rs` | the global queue |
+//! | `sched/` | who runs what, who wakes whom |
+//! | `time/` | timers, sleeps, the clock |
+//! | `runtime/`, `task/` | the public face |
+//! | [`net`] | reactor and sockets: the package `gopark-net` |
+//!
+//! # A program
+//!
+//! ```
+//! fn main() {
+//!     let sum = gopark::block_on(async {
+//!         let tasks: Vec<_> = (0..10).map(|n| gopark::spawn(async move { n * n })).collect();
+//!         let mut sum = 0;
+//!         for task in tasks {
+//!             sum += task.await.unwrap();
+//!         }
+//!         sum
+//!     });
+//!     assert_eq!(sum, 285);
+//! }
+//! ```
+
+mod block_on;
+mod current;
+mod g;
+mod globq;
+mod m;
+mod metrics;
+mod p;
+mod primitive;
+mod rng;
+mod runq;
+pub mod runtime;
+mod sched;
+mod seat;
+pub mod task;
+pub mod time;
+
+pub use gopark_macros::{main, test};
+pub use gopark_net as net;
+
+pub use block_on::block_on;
+pub use task::{spawn, spawn_local, yield_now};
+pub use time::Duration;

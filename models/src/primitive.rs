@@ -3,6 +3,16 @@
 /// Whether this is the model checker's build of a protocol.
 pub(crate) const MODEL: bool = true;
 
+/// loom knows no process-wide barrier, so both halves are full fences.
+pub(crate) fn fence_light() {
+    loom::sync::atomic::fence(loom::sync::atomic::Ordering::SeqCst);
+}
+
+/// See `fence_light`.
+pub(crate) fn fence_heavy() {
+    loom::sync::atomic::fence(loom::sync::atomic::Ordering::SeqCst);
+}
+
 pub(crate) mod sync {
     pub(crate) use loom::sync::{Mutex, MutexGuard};
 
@@ -23,4 +33,19 @@ pub(crate) mod thread {
 
 pub(crate) mod cell {
     pub(crate) use loom::cell::UnsafeCell;
+}
+
+use sync::atomic::AtomicUsize;
+
+pub(crate) fn alloc_slots(len: usize) -> *mut AtomicUsize {
+    let slots: Box<[AtomicUsize]> = (0..len).map(|_| AtomicUsize::new(0)).collect();
+    Box::into_raw(slots).cast()
+}
+
+/// # Safety
+///
+/// `slots` must have come from `alloc_slots(len)`, and nobody may use it any more.
+pub(crate) unsafe fn free_slots(slots: *mut AtomicUsize, len: usize) {
+    // SAFETY: the caller's promise.
+    drop(unsafe { Box::from_raw(std::ptr::slice_from_raw_parts_mut(slots, len)) });
 }

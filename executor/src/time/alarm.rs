@@ -39,7 +39,10 @@ pub(crate) enum Reset {
 
 impl Alarm {
     pub(crate) fn new() -> Self {
-        Self { timers: None, entry: Entry::new() }
+        Self {
+            timers: None,
+            entry: Entry::new(),
+        }
     }
 
     #[inline]
@@ -59,7 +62,11 @@ impl Alarm {
         debug_assert!(!matches!(self.state(), State::Armed(_)));
         // SAFETY: the entry is not moved out; `timers` is not pinned structurally.
         let this = unsafe { self.get_unchecked_mut() };
-        if !this.timers.as_ref().is_some_and(|old| Arc::ptr_eq(old, timers)) {
+        if !this
+            .timers
+            .as_ref()
+            .is_some_and(|old| Arc::ptr_eq(old, timers))
+        {
             this.timers = Some(Arc::clone(timers));
         }
         // SAFETY: the entry is pinned because `self` is.
@@ -94,7 +101,9 @@ impl Alarm {
 
     #[cold]
     fn rewake_slow(self: Pin<&mut Self>, waker: &Waker) -> Poll<State> {
-        let Some(timers) = &self.timers else { unreachable!("an armed alarm is filed somewhere") };
+        let Some(timers) = &self.timers else {
+            unreachable!("an armed alarm is filed somewhere")
+        };
         let waker = waker.clone();
         // SAFETY: we are the owner, and what is armed was armed in `self.timers`.
         let (old, state) = unsafe { timers.exchange_waker(&self.entry, waker) };
@@ -116,7 +125,9 @@ impl Alarm {
             }
             State::Armed(armed) => armed,
         };
-        let Some(timers) = &self.timers else { unreachable!("an armed alarm is filed somewhere") };
+        let Some(timers) = &self.timers else {
+            unreachable!("an armed alarm is filed somewhere")
+        };
         let tick = timers.tick_ceil(deadline);
         if (armed..tick::NEVER).contains(&tick) {
             match self.entry.postpone(armed, tick) {
@@ -146,7 +157,9 @@ impl Drop for Alarm {
         if !matches!(self.entry.state(), State::Armed(_)) {
             return;
         }
-        let Some(timers) = &self.timers else { unreachable!("an armed alarm is filed somewhere") };
+        let Some(timers) = &self.timers else {
+            unreachable!("an armed alarm is filed somewhere")
+        };
         // SAFETY: what was pinned is dropped in its place.
         let entry = unsafe { Pin::new_unchecked(&self.entry) };
         // SAFETY: we are the owner, and the entry was armed in `self.timers`.

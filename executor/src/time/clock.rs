@@ -84,7 +84,10 @@ impl Clock {
             origin,
             pausable,
             touched: AtomicBool::new(false),
-            hands: Mutex::new(Hands { at: origin, since: None }),
+            hands: Mutex::new(Hands {
+                at: origin,
+                since: None,
+            }),
         }))
     }
 
@@ -128,7 +131,10 @@ impl Clock {
         }
         let mut hands = self.hands();
         if !self.touched() {
-            *hands = Hands { at: StdInstant::now(), since: None };
+            *hands = Hands {
+                at: StdInstant::now(),
+                since: None,
+            };
             // Relaxed: a thread that reads the system's clock a little longer sees a time that this
             // clock has shown.
             self.0.touched.store(true, Ordering::Relaxed);
@@ -137,7 +143,10 @@ impl Clock {
         if hands.since.is_none() {
             return Err(ClockError::AlreadyPaused);
         }
-        *hands = Hands { at: hands.read(), since: None };
+        *hands = Hands {
+            at: hands.read(),
+            since: None,
+        };
         Ok(())
     }
 
@@ -168,7 +177,9 @@ impl Clock {
             return false;
         }
         let mut hands = self.hands();
-        let Some(at) = self.0.origin.checked_add(Duration::from_millis(tick)) else { return false };
+        let Some(at) = self.0.origin.checked_add(Duration::from_millis(tick)) else {
+            return false;
+        };
         if hands.since.is_some() || at <= hands.at {
             return false;
         }
@@ -178,7 +189,11 @@ impl Clock {
 
     #[inline]
     fn now_std(&self) -> StdInstant {
-        if self.touched() { self.hands().read() } else { StdInstant::now() }
+        if self.touched() {
+            self.hands().read()
+        } else {
+            StdInstant::now()
+        }
     }
 
     #[inline]
@@ -306,7 +321,10 @@ pub fn advance(duration: Duration) -> impl Future<Output = ()> + Send + 'static 
     let caller = Location::caller();
     let clock = current("advance(..)");
     if !clock.is_paused() {
-        panic!("`gopark::time::advance({duration:?})`: {}", ClockError::NotPaused);
+        panic!(
+            "`gopark::time::advance({duration:?})`: {}",
+            ClockError::NotPaused
+        );
     }
     async move {
         if let Err(error) = clock.advance(duration) {
@@ -338,7 +356,10 @@ mod tests {
         let clock = Clock::new_paused();
         assert_eq!(clock.now_tick(), 0);
         assert!(clock.auto_advance_to(7));
-        assert_eq!((clock.now_tick(), clock.now().into_std()), (7, clock.origin() + 7 * MS));
+        assert_eq!(
+            (clock.now_tick(), clock.now().into_std()),
+            (7, clock.origin() + 7 * MS)
+        );
         assert!(!clock.auto_advance_to(7), "it is there already");
         assert!(!clock.auto_advance_to(3), "it never goes back");
         assert!(!clock.auto_advance_to(tick::NEVER));

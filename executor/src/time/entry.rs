@@ -115,7 +115,10 @@ struct Parts {
 
 impl Parts {
     fn of(waker: &Waker) -> Self {
-        Self { data: waker.data(), vtable: waker.vtable() }
+        Self {
+            data: waker.data(),
+            vtable: waker.vtable(),
+        }
     }
 
     fn store(waker: Waker) -> Self {
@@ -216,7 +219,9 @@ impl Entry {
         }
         let new = Parts::store(waker);
         // SAFETY: we are the owner and hold the lock (rule 3).
-        let old = self.waker.with_mut(|slot| unsafe { std::mem::replace(&mut *slot, new) });
+        let old = self
+            .waker
+            .with_mut(|slot| unsafe { std::mem::replace(&mut *slot, new) });
         // SAFETY: ARMED, so the entry owned that waker (rule 4), and now it owns the new one.
         Ok(unsafe { old.take() })
     }
@@ -248,7 +253,10 @@ impl Entry {
         debug_assert!(from <= to && to <= LAST_TICK);
         // Acquire: FIRED and CLOSED give us the entry; pairs with: `fire`, `close`.
         // Relaxed on success: nothing but the tick is published.
-        match self.state.compare_exchange(from, to, Ordering::Relaxed, Ordering::Acquire) {
+        match self
+            .state
+            .compare_exchange(from, to, Ordering::Relaxed, Ordering::Acquire)
+        {
             Ok(_) => Postponed::Done,
             Err(_) => Postponed::TooLate,
         }
@@ -268,7 +276,10 @@ impl Entry {
         let parts = self.waker.with(|parts| unsafe { *parts });
         while tick <= now {
             // Release: the owner may free the entry; pairs with: `state`, `postpone`.
-            match self.state.compare_exchange(tick, FIRED, Ordering::Release, Ordering::Relaxed) {
+            match self
+                .state
+                .compare_exchange(tick, FIRED, Ordering::Release, Ordering::Relaxed)
+            {
                 // SAFETY: the entry owned the waker (rule 4) until this very exchange.
                 Ok(_) => return Fire::Fired(unsafe { parts.take() }),
                 Err(postponed) => tick = postponed,
@@ -309,7 +320,10 @@ impl Entry {
     pub(crate) fn settle(&self, end: End) {
         debug_assert_eq!(self.state(), State::Idle);
         // Relaxed: as in `rewind`.
-        self.state.store(if end == End::Fired { FIRED } else { CLOSED }, Ordering::Relaxed);
+        self.state.store(
+            if end == End::Fired { FIRED } else { CLOSED },
+            Ordering::Relaxed,
+        );
     }
 }
 

@@ -81,7 +81,8 @@ impl Instant {
     /// This instant and `duration`, or a point in the far future that no timer ever reaches.
     #[inline]
     pub(crate) fn saturating_add(self, duration: Duration) -> Self {
-        self.checked_add(duration).unwrap_or_else(|| self.far_future())
+        self.checked_add(duration)
+            .unwrap_or_else(|| self.far_future())
     }
 
     /// A point that counts as "never" for every clock that shows this instant.

@@ -75,7 +75,10 @@ pub fn interval_at(start: Instant, period: Duration) -> Interval {
 
 #[track_caller]
 fn assert_period(period: Duration) {
-    assert!(!period.is_zero(), "the period of an interval must be longer than zero");
+    assert!(
+        !period.is_zero(),
+        "the period of an interval must be longer than zero"
+    );
 }
 
 /// What an [`Interval`] does when ticks were missed, because nobody called
@@ -109,8 +112,7 @@ impl MissedTickBehavior {
             Self::Burst => due.saturating_add(period),
             Self::Delay => now.saturating_add(period),
             Self::Skip => {
-                let into_period =
-                    now.saturating_duration_since(due).as_nanos() % period.as_nanos();
+                let into_period = now.saturating_duration_since(due).as_nanos() % period.as_nanos();
                 now.saturating_add(period - duration_of(into_period))
             }
         }
@@ -135,7 +137,11 @@ pub struct Interval {
 impl Interval {
     fn new(start: Instant, period: Duration) -> Self {
         let delay = Box::pin(sleep_until(start));
-        Self { delay, period, missed: MissedTickBehavior::default() }
+        Self {
+            delay,
+            period,
+            missed: MissedTickBehavior::default(),
+        }
     }
 
     /// Waits for the next tick; returns the instant for which it was planned.
@@ -159,7 +165,12 @@ impl Interval {
     /// As [`sleep`](super::sleep).
     pub fn poll_tick(&mut self, cx: &mut Context<'_>) -> Poll<Instant> {
         let unit = ready!(note::poll_proceed(cx));
-        if self.delay.as_mut().poll_deadline(cx, FirstPoll::AsksClock).is_pending() {
+        if self
+            .delay
+            .as_mut()
+            .poll_deadline(cx, FirstPoll::AsksClock)
+            .is_pending()
+        {
             note::park(WaitReason::Interval);
             return Poll::Pending;
         }

@@ -75,7 +75,10 @@ pub fn sleep(duration: Duration) -> Sleep {
 /// ```
 #[inline]
 pub fn sleep_until(deadline: Instant) -> Sleep {
-    Sleep { deadline, alarm: Alarm::new() }
+    Sleep {
+        deadline,
+        alarm: Alarm::new(),
+    }
 }
 
 pin_project! {
@@ -182,7 +185,12 @@ impl Sleep {
         let state = match this.alarm.state() {
             State::Armed(_) => ready!(this.alarm.rewake(cx.waker())),
             State::Idle => {
-                drop(arm(this.alarm.as_mut(), *this.deadline, cx.waker().clone(), first));
+                drop(arm(
+                    this.alarm.as_mut(),
+                    *this.deadline,
+                    cx.waker().clone(),
+                    first,
+                ));
                 this.alarm.state()
             }
             state => state,

@@ -51,8 +51,14 @@ mod tests {
     fn deadlines_round_up_and_now_rounds_down() {
         let origin = Instant::now();
         let at = |nanos| origin + Duration::from_nanos(nanos);
-        assert_eq!([0, 1, 1, 2], [0, 1, 1_000_000, 1_000_001].map(|n| ceil(origin, at(n))));
-        assert_eq!([0, 0, 1, 1], [0, 999_999, 1_000_000, 1_999_999].map(|n| floor(origin, at(n))));
+        assert_eq!(
+            [0, 1, 1, 2],
+            [0, 1, 1_000_000, 1_000_001].map(|n| ceil(origin, at(n)))
+        );
+        assert_eq!(
+            [0, 0, 1, 1],
+            [0, 999_999, 1_000_000, 1_999_999].map(|n| floor(origin, at(n)))
+        );
     }
 
     #[test]

@@ -50,8 +50,16 @@ use super::{
 #[inline]
 pub fn timeout<F: IntoFuture>(duration: Duration, future: F) -> Timeout<F::IntoFuture> {
     let delay = sleep_until(Instant::now().saturating_add(duration));
-    let first = if duration.is_zero() { FirstPoll::AsksClock } else { FirstPoll::AsksWheel };
-    Timeout { future: future.into_future(), delay, first }
+    let first = if duration.is_zero() {
+        FirstPoll::AsksClock
+    } else {
+        FirstPoll::AsksWheel
+    };
+    Timeout {
+        future: future.into_future(),
+        delay,
+        first,
+    }
 }
 
 /// Runs `future` until `deadline` at most; see [`timeout`].

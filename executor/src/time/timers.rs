@@ -15,14 +15,7 @@
 //! 3. Nothing is woken, dropped or called under the lock, but for entries' own functions.
 //! 4. `closed` is set once. After that the wheel is empty for good.
 
-use std::{
-    fmt,
-    pin::Pin,
-    ptr::NonNull,
-    sync::PoisonError,
-    task::Waker,
-    time::Instant,
-};
+use std::{fmt, pin::Pin, ptr::NonNull, sync::PoisonError, task::Waker, time::Instant};
 
 use super::{
     entry::{Entry, LAST_TICK, State},
@@ -82,7 +75,10 @@ impl Timers {
     pub(crate) fn new(origin: Instant, earlier: Option<Earlier>) -> Self {
         Self {
             next: AtomicU64::new(tick::NEVER),
-            locked: Mutex::new(Locked { wheel: Wheel::new(), closed: false }),
+            locked: Mutex::new(Locked {
+                wheel: Wheel::new(),
+                closed: false,
+            }),
             origin,
             earlier,
         }
@@ -220,7 +216,10 @@ impl Timers {
 
     fn publish(&self, wheel: &Wheel<Entry>) {
         // Relaxed: see `next`.
-        self.next.store(wheel.next_expiration().unwrap_or(tick::NEVER), Ordering::Relaxed);
+        self.next.store(
+            wheel.next_expiration().unwrap_or(tick::NEVER),
+            Ordering::Relaxed,
+        );
     }
 
     fn lock(&self) -> MutexGuard<'_, Locked> {
@@ -231,6 +230,8 @@ impl Timers {
 
 impl fmt::Debug for Timers {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Timers").field("next", &self.next()).finish_non_exhaustive()
+        f.debug_struct("Timers")
+            .field("next", &self.next())
+            .finish_non_exhaustive()
     }
 }

@@ -53,7 +53,12 @@ pub(crate) struct Links<T> {
 
 impl<T> Links<T> {
     pub(crate) const fn new() -> Self {
-        Self { when: 0, list: NOWHERE, prev: NonNull::dangling(), next: NonNull::dangling() }
+        Self {
+            when: 0,
+            list: NOWHERE,
+            prev: NonNull::dangling(),
+            next: NonNull::dangling(),
+        }
     }
 }
 
@@ -106,7 +111,12 @@ impl<T: Linked> Wheel<T> {
             elapsed: 0,
             len: 0,
             occupied: [0; LEVELS],
-            lists: (0..=PENDING).map(|_| List { head: None, earliest: u64::MAX }).collect(),
+            lists: (0..=PENDING)
+                .map(|_| List {
+                    head: None,
+                    earliest: u64::MAX,
+                })
+                .collect(),
         }
     }
 
@@ -153,7 +163,9 @@ impl<T: Linked> Wheel<T> {
         if self.lists[usize::from(PENDING)].head.is_some() {
             return Some(self.elapsed);
         }
-        let level = self.occupied[..TOP].iter().position(|occupied| *occupied != 0);
+        let level = self.occupied[..TOP]
+            .iter()
+            .position(|occupied| *occupied != 0);
         match level {
             Some(level) => {
                 let (list, _) = self.next_slot_of(level);
@@ -192,7 +204,11 @@ impl<T: Linked> Wheel<T> {
                     Verdict::Later(when) => when,
                 }
             };
-            debug_assert!(later > self.elapsed, "put off to {later}, before {}", self.elapsed);
+            debug_assert!(
+                later > self.elapsed,
+                "put off to {later}, before {}",
+                self.elapsed
+            );
             // SAFETY: the entry is valid, since it was not fired, and in no list.
             unsafe { self.file(entry, later) };
         }
@@ -226,7 +242,13 @@ impl<T: Linked> Wheel<T> {
 
     /// Moves a slot's list to `PENDING`, which is empty.
     fn empty_slot(&mut self, level: usize, list: usize) {
-        let head = std::mem::replace(&mut self.lists[list], List { head: None, earliest: u64::MAX });
+        let head = std::mem::replace(
+            &mut self.lists[list],
+            List {
+                head: None,
+                earliest: u64::MAX,
+            },
+        );
         self.occupied[level] &= !(1 << (list & 63));
         let Some(first) = head.head else { return };
         let mut entry = first;
@@ -249,7 +271,9 @@ impl<T: Linked> Wheel<T> {
     fn next_slot_of(&self, level: usize) -> (usize, u64) {
         let shift = BITS * level as u32;
         let here = self.elapsed >> shift;
-        let ahead = self.occupied[level].rotate_right((here as u32 + 1) & 63).trailing_zeros();
+        let ahead = self.occupied[level]
+            .rotate_right((here as u32 + 1) & 63)
+            .trailing_zeros();
         let slot = here + 1 + u64::from(ahead);
         (level << BITS | (slot & 63) as usize, slot << shift)
     }
@@ -258,7 +282,10 @@ impl<T: Linked> Wheel<T> {
     /// are asked.
     #[cold]
     fn next_of_top(&self) -> Option<u64> {
-        self.lists[TOP << BITS..usize::from(PENDING)].iter().map(|list| list.earliest).min()
+        self.lists[TOP << BITS..usize::from(PENDING)]
+            .iter()
+            .map(|list| list.earliest)
+            .min()
     }
 
     /// Appends `entry` to the list that invariants 1 and 2 say. `when > elapsed`.
@@ -287,7 +314,14 @@ impl<T: Linked> Wheel<T> {
             }
         };
         // SAFETY: the caller vouches for `entry`, and nobody else has its links.
-        unsafe { T::links(entry).as_ptr().write(Links { when, list: index as u16, prev, next }) };
+        unsafe {
+            T::links(entry).as_ptr().write(Links {
+                when,
+                list: index as u16,
+                prev,
+                next,
+            })
+        };
     }
 
     /// Takes `entry`, which is in one of our lists, out of it; returns whether it is empty now.
@@ -295,11 +329,19 @@ impl<T: Linked> Wheel<T> {
     unsafe fn unlink(&mut self, entry: NonNull<T>) -> bool {
         let links = T::links(entry).as_ptr();
         // SAFETY: everything in a list is valid, and only the holder of `&mut self` touches links.
-        let Links { list: index, prev, next, .. } = unsafe { &mut *links };
+        let Links {
+            list: index,
+            prev,
+            next,
+            ..
+        } = unsafe { &mut *links };
         let (prev, next, list) = (*prev, *next, usize::from(*index));
         *index = NOWHERE;
         if next == entry {
-            self.lists[list] = List { head: None, earliest: u64::MAX };
+            self.lists[list] = List {
+                head: None,
+                earliest: u64::MAX,
+            };
             if list < usize::from(PENDING) {
                 self.occupied[list >> BITS] &= !(1 << (list & 63));
             }
@@ -318,7 +360,10 @@ impl<T: Linked> Wheel<T> {
 
 impl<T> fmt::Debug for Wheel<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Wheel").field("elapsed", &self.elapsed).field("len", &self.len).finish()
+        f.debug_struct("Wheel")
+            .field("elapsed", &self.elapsed)
+            .field("len", &self.len)
+            .finish()
     }
 }
 

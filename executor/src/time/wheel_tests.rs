@@ -26,13 +26,19 @@ struct Bench {
 
 impl Bench {
     fn new() -> Self {
-        Self { wheel: Wheel::new(), nodes: Vec::new() }
+        Self {
+            wheel: Wheel::new(),
+            nodes: Vec::new(),
+        }
     }
 
     /// Files a new node; `None` if it is due already.
     fn insert(&mut self, when: u64) -> Option<usize> {
         let id = self.nodes.len();
-        let node = Box::new(Node { id, links: UnsafeCell::new(Links::new()) });
+        let node = Box::new(Node {
+            id,
+            links: UnsafeCell::new(Links::new()),
+        });
         self.nodes.push(NonNull::from(Box::leak(node)));
         // SAFETY: a new node, freed when the bench is.
         unsafe { self.wheel.insert(self.nodes[id], when) }.then_some(id)
@@ -86,7 +92,20 @@ impl Random {
 #[test]
 fn everything_fires_at_its_tick_and_in_order() {
     let mut bench = Bench::new();
-    let ticks = [1, 63, 64, 65, 4095, 4096, 4097, 1 << 18, 1 << 24, 1 << 30, (1 << 36) - 1, 1 << 36];
+    let ticks = [
+        1,
+        63,
+        64,
+        65,
+        4095,
+        4096,
+        4097,
+        1 << 18,
+        1 << 24,
+        1 << 30,
+        (1 << 36) - 1,
+        1 << 36,
+    ];
     for tick in ticks.into_iter().rev() {
         assert!(bench.insert(tick).is_some());
     }
@@ -95,7 +114,10 @@ fn everything_fires_at_its_tick_and_in_order() {
         assert_eq!(bench.expire(tick - 1, 64), []);
         assert_eq!(bench.expire(tick, 64), [ticks.len() - 1 - fired]);
     }
-    assert_eq!((bench.wheel.next_expiration(), bench.wheel.len()), (None, 0));
+    assert_eq!(
+        (bench.wheel.next_expiration(), bench.wheel.len()),
+        (None, 0)
+    );
 }
 
 #[test]
@@ -122,7 +144,13 @@ fn what_is_due_already_is_not_filed() {
 fn one_jump_over_several_rotations_fires_all() {
     let mut bench = Bench::new();
     let horizon = 1_u64 << 36;
-    let ticks = [3, horizon + 3, 5 * horizon + 3, 5 * horizon + 4, 7 * horizon];
+    let ticks = [
+        3,
+        horizon + 3,
+        5 * horizon + 3,
+        5 * horizon + 4,
+        7 * horizon,
+    ];
     for tick in ticks {
         bench.insert(tick);
     }
@@ -139,11 +167,19 @@ fn a_postponed_entry_is_filed_again() {
     for now in [4, 5, 99, 100] {
         let mut fire = |_| {
             asked.push(now);
-            if now < 100 { Verdict::Later(100) } else { Verdict::Fired }
+            if now < 100 {
+                Verdict::Later(100)
+            } else {
+                Verdict::Fired
+            }
         };
         assert_eq!(bench.wheel.expire(now, 64, &mut fire), Progress::Done);
     }
-    assert_eq!(asked, [5, 100], "it is looked at when its tick comes, and not in between");
+    assert_eq!(
+        asked,
+        [5, 100],
+        "it is looked at when its tick comes, and not in between"
+    );
     assert_eq!(bench.wheel.len(), 0);
 }
 
@@ -188,7 +224,10 @@ fn every_entry_can_be_popped() {
         .collect();
     popped.sort_unstable();
     assert_eq!(popped, [0, 1, 2, 3, 4]);
-    assert_eq!((bench.wheel.len(), bench.wheel.next_expiration()), (0, None));
+    assert_eq!(
+        (bench.wheel.len(), bench.wheel.next_expiration()),
+        (0, None)
+    );
 }
 
 #[test]

@@ -1,0 +1,138 @@
+//! Why a task has no output.
+
+use std::any::Any;
+use std::fmt;
+use std::io;
+
+use super::Id;
+
+/// The error of a [`JoinHandle`](super::JoinHandle) whose task was cancelled or panicked.
+pub struct JoinError(Box<Inner>);
+
+struct Inner {
+    id: Id,
+    repr: Repr,
+}
+
+enum Repr {
+    Cancelled,
+    Panic(Box<dyn Any + Send + 'static>),
+}
+
+impl JoinError {
+    #[cold]
+    pub(crate) fn cancelled(id: Id) -> Self {
+        Self(Box::new(Inner {
+            id,
+            repr: Repr::Cancelled,
+        }))
+    }
+
+    #[cold]
+    pub(crate) fn panic(id: Id, payload: Box<dyn Any + Send + 'static>) -> Self {
+        Self(Box::new(Inner {
+            id,
+            repr: Repr::Panic(payload),
+        }))
+    }
+
+    /// Whether the task was aborted, or dropped because its runtime was shut down.
+    pub fn is_cancelled(&self) -> bool {
+        matches!(self.0.repr, Repr::Cancelled)
+    }
+
+    /// Whether the task panicked.
+    pub fn is_panic(&self) -> bool {
+        matches!(self.0.repr, Repr::Panic(_))
+    }
+
+    /// The payload of the task's panic, to be passed to [`std::panic::resume_unwind`].
+    ///
+    /// # Panics
+    ///
+    /// Panics if the task did not panic; see [`try_into_panic`](Self::try_into_panic).
+    #[track_caller]
+    pub fn into_panic(self) -> Box<dyn Any + Send + 'static> {
+        match self.try_into_panic() {
+            Ok(payload) => payload,
+            Err(error) => panic!("JoinError::into_panic on a task that did not panic: {error}"),
+        }
+    }
+
+    /// The payload of the task's panic.
+    ///
+    /// # Errors
+    ///
+    /// Gives the error back if the task was cancelled instead.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// gopark::block_on(async {
+    ///     let error = gopark::spawn(async { panic!("no luck") }).await.unwrap_err();
+    ///     let payload = error.try_into_panic().unwrap();
+    ///     assert_eq!(*payload.downcast::<&str>().unwrap(), "no luck");
+    /// });
+    /// ```
+    pub fn try_into_panic(self) -> Result<Box<dyn Any + Send + 'static>, Self> {
+        let Inner { id, repr } = *self.0;
+        match repr {
+            Repr::Panic(payload) => Ok(payload),
+            Repr::Cancelled => Err(Self::cancelled(id)),
+        }
+    }
+
+    /// The id of the task that failed.
+    pub fn id(&self) -> Id {
+        self.0.id
+    }
+
+    /// What the panic said, if it said a string.
+    fn panic_message(&self) -> Option<&str> {
+        let Repr::Panic(payload) = &self.0.repr else {
+            return None;
+        };
+        let payload: &(dyn Any + Send) = &**payload;
+        payload
+            .downcast_ref::<&'static str>()
+            .copied()
+            .or_else(|| payload.downcast_ref::<String>().map(String::as_str))
+    }
+}
+
+// A payload is Send but not Sync; like tokio and std::thread::Result we only ever hand it out whole,
+// so sharing the error shares no reference into the payload but the message's, which is a string.
+// SAFETY: (1) `&JoinError` gives access to the payload only as `&str` or `&String`, both Sync.
+unsafe impl Sync for JoinError {}
+
+impl fmt::Display for JoinError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let id = self.0.id;
+        match (&self.0.repr, self.panic_message()) {
+            (Repr::Cancelled, _) => write!(f, "task {id} was cancelled"),
+            (Repr::Panic(_), Some(message)) => {
+                write!(f, "task {id} panicked with message {message:?}")
+            }
+            (Repr::Panic(_), None) => write!(f, "task {id} panicked"),
+        }
+    }
+}
+
+impl fmt::Debug for JoinError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let id = self.0.id;
+        match (&self.0.repr, self.panic_message()) {
+            (Repr::Cancelled, _) => write!(f, "JoinError::Cancelled({id:?})"),
+            (Repr::Panic(_), Some(message)) => write!(f, "JoinError::Panic({id:?}, {message:?})"),
+            (Repr::Panic(_), None) => write!(f, "JoinError::Panic({id:?}, ...)"),
+        }
+    }
+}
+
+impl std::error::Error for JoinError {}
+
+impl From<JoinError> for io::Error {
+    fn from(error: JoinError) -> Self {
+        Self::other(error)
+    }
+}

@@ -1,0 +1,159 @@
+//! The harness: the future that `async-task` polls, around the future that the user spawned.
+
+use std::future::Future;
+use std::mem::ManuallyDrop;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use gopark_net::note;
+
+use super::{JoinError, Meta};
+use crate::current;
+
+/// A spawned future and the address of its task's metadata.
+pub(crate) struct Harness<F> {
+    /// None once it was dropped, which is before the output is given out.
+    future: Option<F>,
+    meta: *const Meta,
+}
+
+// SAFETY: (1) the metadata is Sync and outlives the harness, which lies in the same allocation.
+unsafe impl<F: Send> Send for Harness<F> {}
+
+impl<F> Harness<F> {
+    pub(crate) fn new(future: F, meta: &Meta) -> Self {
+        Self {
+            future: Some(future),
+            meta,
+        }
+    }
+
+    fn meta(&self) -> &Meta {
+        // SAFETY: as for Send, (1).
+        unsafe { &*self.meta }
+    }
+}
+
+impl<F: Future> Future for Harness<F> {
+    type Output = Output<Result<F::Output, JoinError>>;
+
+    #[inline]
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        // SAFETY: (1) `future` is not moved below: it is re-pinned, or dropped in place.
+        let this = unsafe { self.get_unchecked_mut() };
+        let meta = this.meta;
+        // SAFETY: as for Send, (1).
+        let meta = unsafe { &*meta };
+        let _current = current::enter_task(meta, cx.waker());
+        if meta.is_aborted() {
+            return Poll::Ready(Output::new(Err(this.cancel())));
+        }
+        note::begin_poll(note::DEFAULT_BUDGET);
+        let polled = {
+            let future = this
+                .future
+                .as_mut()
+                .expect("a task is not polled after its completion");
+            // SAFETY: (1) the harness is pinned and `future` never moves.
+            let future = unsafe { Pin::new_unchecked(future) };
+            catch_unwind(AssertUnwindSafe(|| future.poll(cx)))
+        };
+        match polled {
+            Ok(Poll::Pending) => {
+                meta.set_wait_reason(note::wait_reason());
+                Poll::Pending
+            }
+            Ok(Poll::Ready(value)) => {
+                // A panic in the future's Drop does not take the value away: it was reported by
+                // the panic hook, and the task had done its work.
+                let _ = this.drop_future();
+                Poll::Ready(Output::new(Ok(value)))
+            }
+            Err(payload) => {
+                let _ = this.drop_future();
+                Poll::Ready(Output::new(Err(JoinError::panic(meta.id(), payload))))
+            }
+        }
+    }
+}
+
+impl<F> Harness<F> {
+    /// Drops the future of an aborted task.
+    #[cold]
+    fn cancel(&mut self) -> JoinError {
+        note::begin_poll(note::UNLIMITED);
+        let id = self.meta().id();
+        match self.drop_future() {
+            Ok(()) => JoinError::cancelled(id),
+            Err(payload) => JoinError::panic(id, payload),
+        }
+    }
+
+    /// Drops the future in place, if it is still there.
+    #[inline]
+    fn drop_future(&mut self) -> std::thread::Result<()> {
+        if std::mem::needs_drop::<F>() {
+            // If the drop panics, the option is left `Some` of a half-dropped future: so it is
+            // emptied without a drop then.
+            let future: *mut Option<F> = &mut self.future;
+            let dropped = catch_unwind(AssertUnwindSafe(|| {
+                // SAFETY: (1) the value is dropped in place, as pinning demands; (2) it is
+                // overwritten below before anyone can see it.
+                unsafe { std::ptr::drop_in_place(future) }
+            }));
+            // SAFETY: (1) the old value has just been dropped.
+            unsafe { future.write(None) };
+            dropped
+        } else {
+            self.future = None;
+            Ok(())
+        }
+    }
+}
+
+impl<F> Drop for Harness<F> {
+    #[inline]
+    fn drop(&mut self) {
+        if self.future.is_some() {
+            // Dropped unpolled by `async-task`: the last waker of a detached task has gone.
+            let _current = current::enter_task_context(self.meta());
+            let _ = self.drop_future();
+        }
+        self.meta().set_finished();
+        let (site, slot) = (self.meta().site(), self.meta().slot());
+        // SAFETY: (1) until `remove` has returned the shard cannot be freed: g rule 4.
+        let shard = unsafe { &*(*site).shard() };
+        shard.remove(slot);
+    }
+}
+
+/// A task's output. Whoever drops it (the handle's owner, or `async-task`, which would abort the
+/// process), a panic of the value's `Drop` stays inside.
+pub(crate) struct Output<T>(ManuallyDrop<T>);
+
+impl<T> Output<T> {
+    fn new(value: T) -> Self {
+        Self(ManuallyDrop::new(value))
+    }
+
+    pub(crate) fn into_inner(self) -> T {
+        let mut this = ManuallyDrop::new(self);
+        // SAFETY: (1) `this` is never dropped, so the value is taken once.
+        unsafe { ManuallyDrop::take(&mut this.0) }
+    }
+}
+
+impl<T> Drop for Output<T> {
+    fn drop(&mut self) {
+        let dropped = catch_unwind(AssertUnwindSafe(|| {
+            // SAFETY: (1) `into_inner` forgets the wrapper, so the value is still here, and it is
+            // dropped once, now.
+            unsafe { ManuallyDrop::drop(&mut self.0) };
+        }));
+        if let Err(payload) = dropped {
+            // A payload may panic in its own Drop; there is nobody left to tell.
+            std::mem::forget(payload);
+        }
+    }
+}

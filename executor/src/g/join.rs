@@ -1,0 +1,142 @@
+//! The handle that waits for a task.
+
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use async_task::Task;
+use gopark_net::note::{self, WaitReason};
+
+use super::{AbortHandle, Id, JoinError, Meta, Output, RawTask, guard};
+use crate::current;
+
+/// Waits for a spawned task and takes its output.
+///
+/// Dropping the handle detaches the task: it runs on, and its output is dropped when it is done.
+///
+/// # Cancel safety
+///
+/// A handle that was polled and put aside loses nothing; poll it again later.
+///
+/// # Panics
+///
+/// Panics when polled again after it gave out the result.
+///
+/// # Examples
+///
+/// ```
+/// gopark::block_on(async {
+///     let handle = gopark::spawn(async { 6 * 7 });
+///     assert_eq!(handle.await.unwrap(), 42);
+/// });
+/// ```
+#[must_use = "dropping a JoinHandle detaches its task; `drop` or `let _ =` it to say so"]
+pub struct JoinHandle<T> {
+    /// None only after `drop` began.
+    task: Option<Task<Output<Result<T, JoinError>>, Meta>>,
+    /// The same task: `async-task` gives no waker from a `Task`, and `abort` needs one.
+    raw: RawTask,
+}
+
+// SAFETY: (1) `raw` gives metadata and wakers, both Send and Sync; (2) `task` decides the rest, as
+// it would without `raw`.
+unsafe impl<T: Send> Send for JoinHandle<T> {}
+// SAFETY: as for Send; `&JoinHandle` gives no access to the output.
+unsafe impl<T> Sync for JoinHandle<T> {}
+
+impl<T> JoinHandle<T> {
+    pub(crate) fn new(task: Task<Output<Result<T, JoinError>>, Meta>, raw: RawTask) -> Self {
+        Self {
+            task: Some(task),
+            raw,
+        }
+    }
+
+    fn task(&self) -> &Task<Output<Result<T, JoinError>>, Meta> {
+        self.task
+            .as_ref()
+            .expect("a JoinHandle has its task until it is dropped")
+    }
+
+    /// Asks the task to stop: its future is dropped instead of being polled the next time, and the
+    /// handle resolves to a cancelled [`JoinError`]. A task that is done, or completes in the poll
+    /// it is in, is not affected.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// gopark::block_on(async {
+    ///     let handle = gopark::spawn(std::future::pending::<()>());
+    ///     handle.abort();
+    ///     assert!(handle.await.unwrap_err().is_cancelled());
+    /// });
+    /// ```
+    pub fn abort(&self) {
+        self.task().metadata().set_aborted();
+        // SAFETY: (1) `self.task` keeps the allocation alive.
+        unsafe { self.raw.waker() }.wake();
+    }
+
+    /// A handle that can abort the task and nothing else.
+    pub fn abort_handle(&self) -> AbortHandle {
+        // SAFETY: (1) `self.task` keeps the allocation alive.
+        unsafe { AbortHandle::new(self.raw) }
+    }
+
+    /// Whether the task is done, by completion, panic or abort.
+    pub fn is_finished(&self) -> bool {
+        self.task().is_finished()
+    }
+
+    /// The id of the task.
+    pub fn id(&self) -> Id {
+        self.task().metadata().id()
+    }
+}
+
+impl<T> Future for JoinHandle<T> {
+    type Output = Result<T, JoinError>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let budget = std::task::ready!(note::poll_proceed(cx));
+        let task = self
+            .task
+            .as_mut()
+            .expect("a JoinHandle has its task until it is dropped");
+        let polled = if current::is_own_waker(cx.waker()) {
+            Pin::new(task).poll(cx)
+        } else {
+            let waker = guard::guarded(cx.waker());
+            Pin::new(task).poll(&mut Context::from_waker(&waker))
+        };
+        match polled {
+            Poll::Ready(output) => {
+                budget.made_progress();
+                Poll::Ready(output.into_inner())
+            }
+            Poll::Pending => {
+                note::park(WaitReason::Join);
+                Poll::Pending
+            }
+        }
+    }
+}
+
+impl<T> Unpin for JoinHandle<T> {}
+
+impl<T> Drop for JoinHandle<T> {
+    fn drop(&mut self) {
+        if let Some(task) = self.task.take() {
+            task.detach();
+        }
+    }
+}
+
+impl<T> fmt::Debug for JoinHandle<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("JoinHandle")
+            .field("id", &self.id())
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,303 @@
+//! M: a machine, one OS thread that runs tasks: a worker, or a thread inside `block_on`.
+//!
+//! # Who may touch what
+//!
+//! | field | the M's thread | others |
+//! |---|---|---|
+//! | `seat` | enters, leaves, installs, releases | retake |
+//! | `spinning`, `last_p`, `batching`, `locals` | reads and writes | - |
+//! | `next_p`, `next_spinning`, `claimed` | takes | write once, after taking the M from `IdleMs` |
+//! | `mailbox`, `bound_ready`, `root_ready` | takes | push, set |
+//! | `parked` | writes | read |
+//!
+//! # Bound work
+//!
+//! Some work belongs to one thread: the root future of its `block_on`, and the tasks of
+//! `spawn_local`. It never enters a run queue. Whoever wakes it sets `bound_ready`, which the M
+//! looks at between any two polls, and wakes the M if that is parked.
+//!
+//! *The bound-wake race* is Dekker's: the waker sets `bound_ready`, fences and reads `parked`; the M
+//! sets `parked`, enters `IdleMs` (a lock), fences and reads `bound_ready`. One sees the other.
+
+use std::cell::{Cell, UnsafeCell};
+use std::collections::VecDeque;
+use std::ptr::NonNull;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicPtr, Ordering, fence};
+use std::task::Wake;
+use std::thread::Thread;
+
+use concurrent_queue::ConcurrentQueue;
+use crossbeam_utils::CachePadded;
+
+use crate::current;
+use crate::g::{Meta, Runnable, Shard, ShardOwner};
+use crate::p::P;
+use crate::sched::Sched;
+use crate::seat::Seat;
+
+/// See the module.
+pub(crate) struct M {
+    pub(crate) seat: CachePadded<Seat<P>>,
+    sched: Arc<Sched>,
+    /// Has a P and looks for work; counted in `Idle`.
+    pub(crate) spinning: Cell<bool>,
+    /// The P held last: taken again if it is still idle, for its warm caches.
+    pub(crate) last_p: Cell<usize>,
+    /// Wakes append to the local queue and wake nobody: a batch of events is being delivered, and
+    /// one decision follows for all.
+    pub(crate) batching: Cell<bool>,
+    locals: UnsafeCell<Locals>,
+
+    /// Inside `block_on`; else a worker.
+    is_root: bool,
+    thread: Thread,
+    pub(crate) next_p: AtomicPtr<P>,
+    /// Whether the M that takes `next_p` spins from then on.
+    pub(crate) next_spinning: AtomicBool,
+    pub(crate) claimed: AtomicBool,
+    pub(crate) parked: AtomicBool,
+    bound_ready: AtomicBool,
+    root_ready: AtomicBool,
+    mailbox: ConcurrentQueue<Runnable>,
+    local_shard: Shard,
+}
+
+/// Tasks that only this thread may poll.
+struct Locals {
+    queue: VecDeque<Runnable>,
+    owner: ShardOwner,
+}
+
+// SAFETY: (1) `Cell`s and `locals` are touched by the M's own thread only, see the table; (2) the
+// tasks in `mailbox` may be !Send, and are polled and dropped by that thread only.
+unsafe impl Sync for M {}
+// SAFETY: an `Arc<M>` that is dropped elsewhere last drops an M whose queues its thread has emptied
+// (`block_on` and the worker's end see to it).
+unsafe impl Send for M {}
+
+/// What an M's bound work came to.
+#[derive(Debug)]
+pub(crate) enum Bound {
+    /// Poll the root future.
+    Root,
+    /// Run this local task.
+    Task(Runnable),
+    /// Nothing is due.
+    Nothing,
+}
+
+impl M {
+    /// The M of the calling thread.
+    pub(crate) fn new(sched: Arc<Sched>, is_root: bool) -> Arc<Self> {
+        Arc::new_cyclic(|this| Self {
+            seat: CachePadded::new(Seat::new()),
+            spinning: Cell::new(false),
+            last_p: Cell::new(0),
+            batching: Cell::new(false),
+            locals: UnsafeCell::new(Locals {
+                queue: VecDeque::new(),
+                owner: ShardOwner::new(),
+            }),
+            is_root,
+            thread: std::thread::current(),
+            next_p: AtomicPtr::new(std::ptr::null_mut()),
+            next_spinning: AtomicBool::new(false),
+            claimed: AtomicBool::new(false),
+            parked: AtomicBool::new(false),
+            bound_ready: AtomicBool::new(false),
+            root_ready: AtomicBool::new(false),
+            mailbox: ConcurrentQueue::unbounded(),
+            local_shard: Shard::with_bound(Arc::as_ptr(&sched), this.as_ptr()),
+            sched,
+        })
+    }
+
+    #[inline]
+    pub(crate) fn sched(&self) -> &Arc<Sched> {
+        &self.sched
+    }
+
+    pub(crate) fn is_root(&self) -> bool {
+        self.is_root
+    }
+
+    /// The thread, for one who unparks it after the M may have gone.
+    pub(crate) fn thread(&self) -> Thread {
+        self.thread.clone()
+    }
+
+    /// The shard of the tasks bound to this M.
+    pub(crate) fn local_shard(&self) -> &Shard {
+        &self.local_shard
+    }
+
+    /// From user code on this M's thread: runs `f` with the P, if there still is one. `f` must not
+    /// run user code.
+    #[inline]
+    pub(crate) fn with_p<R>(&self, f: impl FnOnce(&P) -> R) -> Option<R> {
+        // SAFETY: (1) between `enter` and `leave` the P is this M's: seat rule 2; (2) the Ps live as
+        // long as the `Sched`, which this M keeps.
+        let result = self.seat.enter().map(|p| f(unsafe { p.as_ref() }));
+        self.seat.leave();
+        result
+    }
+
+    /// Readies a task, from user code on this M's thread. A `yielded` task goes to the back.
+    #[inline]
+    pub(crate) fn ready(&self, task: Runnable, yielded: bool) {
+        let sched = &*self.sched;
+        let wake = match self.seat.enter() {
+            Some(p) => {
+                // SAFETY: as in `with_p`.
+                let p = unsafe { p.as_ref() };
+                if yielded || self.batching.get() {
+                    p.runq.push_back(task, &sched.globq);
+                    false
+                } else {
+                    p.runq.push_next(task, &sched.globq) && sched.idle.should_wake()
+                }
+            }
+            None => {
+                sched.globq.push(task);
+                sched.idle.should_wake()
+            }
+        };
+        self.seat.leave();
+        if wake {
+            sched.wakep();
+        }
+    }
+
+    /// Whether bound work may be due.
+    #[inline]
+    pub(crate) fn has_bound(&self) -> bool {
+        self.bound_ready.load(Ordering::Relaxed)
+    }
+
+    /// The next piece of bound work. The M's own thread calls it.
+    pub(crate) fn next_bound(&self) -> Bound {
+        // pairs with: the store in `set_bound_ready`.
+        if !self.bound_ready.swap(false, Ordering::AcqRel) {
+            return Bound::Nothing;
+        }
+        let task = self.next_local();
+        // pairs with: the store in `wake_root`.
+        if self.root_ready.swap(false, Ordering::AcqRel) {
+            // The task, if any, comes next: the flag is set again, so the M does not park.
+            if let Some(task) = task {
+                // SAFETY: (1) the M's own thread; (2) no other borrow lives.
+                unsafe { &mut *self.locals.get() }.queue.push_front(task);
+                self.bound_ready.store(true, Ordering::Relaxed);
+            }
+            return Bound::Root;
+        }
+        task.map_or(Bound::Nothing, Bound::Task)
+    }
+
+    /// Takes a local task that is due; more of them leave the flag set.
+    fn next_local(&self) -> Option<Runnable> {
+        // SAFETY: (1) the M's own thread; (2) nothing below runs user code, so no second borrow.
+        let locals = unsafe { &mut *self.locals.get() };
+        locals.queue.extend(self.mailbox.try_iter());
+        let task = locals.queue.pop_front();
+        if !locals.queue.is_empty() {
+            self.bound_ready.store(true, Ordering::Relaxed);
+        }
+        task
+    }
+
+    /// Readies a task bound to this M, from any thread.
+    pub(crate) fn ready_local(&self, task: Runnable) {
+        if std::ptr::eq(current::m(), self) {
+            // SAFETY: (1) the M's own thread; (2) no borrow lives while user code runs, and this is
+            // called from user code.
+            unsafe { &mut *self.locals.get() }.queue.push_back(task);
+            self.bound_ready.store(true, Ordering::Relaxed);
+        } else {
+            assert!(
+                self.mailbox.push(task).is_ok(),
+                "the mailbox is unbounded and never closed"
+            );
+            self.set_bound_ready();
+        }
+    }
+
+    /// Wakes the root future of this M's `block_on`.
+    fn wake_root(&self) {
+        // pairs with: the swap in `next_bound`.
+        self.root_ready.store(true, Ordering::Release);
+        if std::ptr::eq(current::m(), self) {
+            self.bound_ready.store(true, Ordering::Relaxed);
+        } else {
+            self.set_bound_ready();
+        }
+    }
+
+    /// Another thread made bound work due: the bound-wake race.
+    fn set_bound_ready(&self) {
+        // pairs with: the swap in `next_bound`.
+        self.bound_ready.store(true, Ordering::Release);
+        fence(Ordering::SeqCst); // StoreLoad; pairs with: the fence in `IdleMs`' parkers.
+        if self.parked.load(Ordering::Relaxed) {
+            self.sched.wake_m(self);
+        }
+    }
+
+    /// Takes the P that came with a claim.
+    pub(crate) fn take_next_p(&self) -> Option<NonNull<P>> {
+        // pairs with: the claimer's Release store of `claimed`, which we have acquired.
+        NonNull::new(self.next_p.swap(std::ptr::null_mut(), Ordering::Relaxed))
+    }
+
+    /// Prepares the metadata of a local task.
+    pub(crate) fn reserve_local(&self, location: &'static std::panic::Location<'static>) -> Meta {
+        debug_assert!(std::ptr::eq(current::m(), self));
+        // SAFETY: (1) the M's own thread; (2) `reserve` runs no user code.
+        let locals = unsafe { &mut *self.locals.get() };
+        self.local_shard.reserve(&mut locals.owner, location)
+    }
+}
+
+impl Wake for M {
+    fn wake(self: Arc<Self>) {
+        self.wake_root();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        self.wake_root();
+    }
+}
+
+/// Runs `f` with the owner's part of `shard` if this thread owns it; false if it does not.
+#[inline]
+pub(crate) fn with_shard_owner(shard: &Shard, f: impl FnOnce(&mut ShardOwner)) -> bool {
+    let m = current::m();
+    if m.is_null() {
+        return false;
+    }
+    // SAFETY: (1) `current::m` is valid while set.
+    let m = unsafe { &*m };
+    if std::ptr::eq(shard.bound(), m) {
+        // SAFETY: (1) the M's own thread; (2) the registry's code runs no user code.
+        f(unsafe { &mut (*m.locals.get()).owner });
+        return true;
+    }
+    m.with_p(|p| {
+        let own = std::ptr::eq(&p.remote.shard, shard);
+        if own {
+            // SAFETY: (1) `with_p`: the P is ours; (2) the registry's code does not come back.
+            unsafe { p.with_shard_owner(|_, owner| f(owner)) };
+        }
+        own
+    })
+    .unwrap_or(false)
+}
+
+impl std::fmt::Debug for M {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("M")
+            .field("thread", &self.thread.id())
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,193 @@
+//! Building a runtime.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::{fmt, io};
+
+use super::{Runtime, env};
+use crate::sched::idle::MAX_PROCS;
+use crate::sched::{Config, Flavor, Sched};
+
+/// Builds a [`Runtime`].
+///
+/// # Examples
+///
+/// ```
+/// let runtime = gopark::runtime::Builder::new_multi_thread()
+///     .procs(2)
+///     .thread_name("worker")
+///     .build()?;
+/// assert_eq!(runtime.handle().metrics().procs, 2);
+/// # Ok::<(), std::io::Error>(())
+/// ```
+#[must_use]
+pub struct Builder {
+    flavor: Flavor,
+    procs: Option<usize>,
+    seed: Option<u64>,
+    thread_name: Arc<dyn Fn() -> String + Send + Sync>,
+    stack_size: Option<usize>,
+    on_thread_start: Option<Arc<dyn Fn() + Send + Sync>>,
+    on_thread_stop: Option<Arc<dyn Fn() + Send + Sync>>,
+    pause_time: bool,
+}
+
+impl Builder {
+    /// Several processors; threads are started when there is work for them.
+    pub fn new_multi_thread() -> Self {
+        Self::new(Flavor::MultiThread)
+    }
+
+    /// One processor, on the thread inside `block_on`. No other thread runs tasks, unless that one
+    /// blocks in a nested `block_on`. While no thread is inside `block_on`, nothing runs.
+    pub fn new_current_thread() -> Self {
+        Self::new(Flavor::CurrentThread)
+    }
+
+    fn new(flavor: Flavor) -> Self {
+        Self {
+            flavor,
+            procs: None,
+            seed: None,
+            thread_name: Arc::new(|| "gopark-worker".into()),
+            stack_size: None,
+            on_thread_start: None,
+            on_thread_stop: None,
+            pause_time: false,
+        }
+    }
+
+    /// How many processors, that is how many tasks may be polled at the same time: Go's
+    /// `GOMAXPROCS`. Without this call it is the environment's `GOPARK_PROCS`, else its
+    /// `GOMAXPROCS`, else the parallelism available to the process.
+    ///
+    /// # Panics
+    ///
+    /// Panics if `procs` is 0 or more than 1,024, and if it is not 1 on the current-thread flavour.
+    #[track_caller]
+    pub fn procs(mut self, procs: usize) -> Self {
+        assert!(
+            env::check(Some(procs)).is_some(),
+            "procs({procs}): expected a number of processors from 1 to {MAX_PROCS}"
+        );
+        assert!(
+            self.flavor == Flavor::MultiThread || procs == 1,
+            "procs({procs}) on the current-thread flavour, which has exactly 1 processor"
+        );
+        self.procs = Some(procs);
+        self
+    }
+
+    /// The seed of every random choice that the scheduler makes, such as whom to steal from. Without
+    /// it each runtime has another.
+    pub fn seed(mut self, seed: u64) -> Self {
+        self.seed = Some(seed);
+        self
+    }
+
+    /// The name of the worker threads; `gopark-worker` without this call.
+    pub fn thread_name(mut self, name: impl Into<String>) -> Self {
+        let name = name.into();
+        self.thread_name = Arc::new(move || name.clone());
+        self
+    }
+
+    /// A function that names each worker thread.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::sync::atomic::{AtomicUsize, Ordering};
+    ///
+    /// static COUNT: AtomicUsize = AtomicUsize::new(0);
+    /// let runtime = gopark::runtime::Builder::new_multi_thread()
+    ///     .thread_name_fn(|| format!("worker-{}", COUNT.fetch_add(1, Ordering::Relaxed)))
+    ///     .build()?;
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    pub fn thread_name_fn(mut self, name: impl Fn() -> String + Send + Sync + 'static) -> Self {
+        self.thread_name = Arc::new(name);
+        self
+    }
+
+    /// The stack size of the worker threads, in bytes; std's default without this call.
+    pub fn thread_stack_size(mut self, bytes: usize) -> Self {
+        self.stack_size = Some(bytes);
+        self
+    }
+
+    /// Runs a function on each worker thread before it runs its first task. If the function panics,
+    /// the thread goes on.
+    pub fn on_thread_start(mut self, f: impl Fn() + Send + Sync + 'static) -> Self {
+        self.on_thread_start = Some(Arc::new(f));
+        self
+    }
+
+    /// Runs a function on each worker thread before it ends.
+    pub fn on_thread_stop(mut self, f: impl Fn() + Send + Sync + 'static) -> Self {
+        self.on_thread_stop = Some(Arc::new(f));
+        self
+    }
+
+    /// Whether the runtime's clock begins paused: time then stands still while tasks run, and jumps
+    /// to the next timer when all of them wait; see [`time::pause`](crate::time::pause).
+    ///
+    /// # Panics
+    ///
+    /// Panics on the multi-thread flavour, where "all of them wait" cannot be told from "one is
+    /// about to wake another".
+    #[track_caller]
+    pub fn pause_time(mut self, pause: bool) -> Self {
+        assert!(
+            !pause || self.flavor == Flavor::CurrentThread,
+            "pause_time(true) on the multi-thread flavour: expected Builder::new_current_thread()"
+        );
+        self.pause_time = pause;
+        self
+    }
+
+    /// Builds the runtime. It starts no thread yet.
+    ///
+    /// # Errors
+    ///
+    /// `InvalidInput` if `GOPARK_PROCS` or `GOMAXPROCS` was asked and is not a number from 1 to
+    /// 1,024; the operating system's error if the reactor cannot be made.
+    pub fn build(self) -> io::Result<Runtime> {
+        let procs = match (self.flavor, self.procs) {
+            (Flavor::CurrentThread, _) => 1,
+            (Flavor::MultiThread, Some(procs)) => procs,
+            (Flavor::MultiThread, None) => env::procs()?,
+        };
+        let sched = Sched::new(Config {
+            flavor: self.flavor,
+            procs,
+            seed: self.seed.unwrap_or_else(random_seed),
+            thread_name: self.thread_name,
+            stack_size: self.stack_size,
+            on_thread_start: self.on_thread_start,
+            on_thread_stop: self.on_thread_stop,
+            pause_time: self.pause_time,
+        })?;
+        Ok(Runtime::from_sched(sched))
+    }
+}
+
+/// A seed that differs between runtimes and between processes.
+fn random_seed() -> u64 {
+    use std::hash::{BuildHasher, RandomState};
+
+    static RUNTIMES: AtomicUsize = AtomicUsize::new(0);
+    RandomState::new().hash_one(RUNTIMES.fetch_add(1, Ordering::Relaxed))
+}
+
+impl fmt::Debug for Builder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Builder")
+            .field("flavor", &self.flavor)
+            .field("procs", &self.procs)
+            .field("seed", &self.seed)
+            .field("stack_size", &self.stack_size)
+            .field("pause_time", &self.pause_time)
+            .finish_non_exhaustive()
+    }
+}

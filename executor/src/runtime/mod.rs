@@ -1,0 +1,163 @@
+//! Runtimes: how to build one, enter it, and end it.
+//!
+//! A runtime is an instance: many may live in one process. [`gopark::spawn`](crate::spawn) and
+//! friends use the one this thread is in, and outside any a default runtime that starts when it is
+//! first needed and lives as long as the process.
+//!
+//! # Examples
+//!
+//! ```
+//! let runtime = gopark::runtime::Builder::new_multi_thread().procs(2).build()?;
+//! let sum = runtime.block_on(async {
+//!     let a = gopark::spawn(async { 1 });
+//!     let b = gopark::spawn(async { 2 });
+//!     a.await.unwrap() + b.await.unwrap()
+//! });
+//! assert_eq!(sum, 3);
+//! # Ok::<(), std::io::Error>(())
+//! ```
+
+mod builder;
+mod default;
+mod enter;
+mod env;
+mod handle;
+mod tasks;
+
+use std::future::Future;
+use std::io;
+use std::panic::Location;
+use std::sync::Arc;
+use std::time::Duration;
+
+pub use crate::metrics::Metrics;
+pub use crate::sched::Flavor;
+pub use builder::Builder;
+pub(crate) use default::default_runtime;
+pub use enter::EnterGuard;
+pub(crate) use enter::enter_sched;
+pub use gopark_net::note::WaitReason;
+pub use handle::{Handle, TryCurrentError};
+pub use tasks::TaskInfo;
+
+use crate::g::JoinHandle;
+use crate::sched::Sched;
+
+/// A scheduler with its threads, its reactor and its timers.
+///
+/// # The end
+///
+/// Dropping the runtime stops it: each thread ends after the poll it is in, every future that was
+/// spawned is dropped, in the context of the runtime, and every [`JoinHandle`] resolves. The drop
+/// waits for that; a task that never returns from its poll makes it wait for ever, for which there
+/// is [`shutdown_timeout`](Self::shutdown_timeout). Dropped by one of its own tasks it cannot wait,
+/// and ends in the background. Afterwards wakers and handles may still be used, to no effect.
+#[derive(Debug)]
+pub struct Runtime {
+    /// None once it was shut down.
+    handle: Option<Handle>,
+}
+
+impl Runtime {
+    /// A multi-thread runtime with all defaults.
+    ///
+    /// # Errors
+    ///
+    /// See [`Builder::build`].
+    pub fn new() -> io::Result<Self> {
+        Builder::new_multi_thread().build()
+    }
+
+    fn from_sched(sched: Arc<Sched>) -> Self {
+        Self {
+            handle: Some(Handle::new(sched)),
+        }
+    }
+
+    /// A handle to this runtime, to be cloned and sent around.
+    pub fn handle(&self) -> &Handle {
+        self.handle
+            .as_ref()
+            .expect("only a shutdown, which takes the runtime, empties it")
+    }
+
+    pub(crate) fn sched(&self) -> &Arc<Sched> {
+        self.handle().sched()
+    }
+
+    /// Runs a future to completion on this thread, and other tasks of the runtime beside it.
+    ///
+    /// The future need not be `Send` and may borrow. The thread takes one of the runtime's
+    /// processors; on the current-thread flavour it is what runs all tasks. May be called from
+    /// within a task: then the task's thread blocks, and another takes its processor.
+    ///
+    /// # Panics
+    ///
+    /// Passes a panic of the future on.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let name = String::from("world");
+    /// let runtime = gopark::runtime::Runtime::new()?;
+    /// assert_eq!(runtime.block_on(async { format!("hello {}", &name) }), "hello world");
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    pub fn block_on<F: Future>(&self, future: F) -> F::Output {
+        self.handle().block_on(future)
+    }
+
+    /// Spawns a task on this runtime; see [`gopark::spawn`](crate::spawn).
+    #[track_caller]
+    pub fn spawn<F>(&self, future: F) -> JoinHandle<F::Output>
+    where
+        F: Future + Send + 'static,
+        F::Output: Send + 'static,
+    {
+        crate::sched::spawn(self.sched(), future, Location::caller())
+    }
+
+    /// Makes this the current runtime of the thread until the guard is dropped; see
+    /// [`Handle::enter`].
+    pub fn enter(&self) -> EnterGuard<'_> {
+        self.handle().enter()
+    }
+
+    /// Ends the runtime like a drop, but waits at most `limit`. True if everything has ended; if
+    /// not, what is stuck goes on until its poll returns, and then ends.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// let runtime = gopark::runtime::Runtime::new()?;
+    /// let stuck = runtime.spawn(async { std::thread::sleep(Duration::from_secs(1)) });
+    /// while !stuck.is_finished() && runtime.handle().metrics().polls == 0 {
+    ///     std::thread::yield_now();
+    /// }
+    /// assert!(!runtime.shutdown_timeout(Duration::from_millis(1)));
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    pub fn shutdown_timeout(mut self, limit: Duration) -> bool {
+        self.end(Some(limit))
+    }
+
+    /// Ends the runtime without waiting for polls that are in progress. Futures that are parked or
+    /// queued are dropped before this returns.
+    pub fn shutdown_background(mut self) {
+        self.end(Some(Duration::ZERO));
+    }
+
+    fn end(&mut self, limit: Option<Duration>) -> bool {
+        self.handle
+            .take()
+            .is_none_or(|handle| handle.sched().close(limit))
+    }
+}
+
+impl Drop for Runtime {
+    fn drop(&mut self) {
+        self.end(None);
+    }
+}

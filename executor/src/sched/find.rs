@@ -1,0 +1,154 @@
+//! What an M with a P runs next: Go's `findRunnable`, step by step.
+
+use crate::g::Runnable;
+use crate::m::M;
+use crate::p::P;
+use crate::runq::Steal;
+
+use super::Sched;
+
+/// Every 61st round looks at the injector and the reactor first, so that tasks which wake each other
+/// cannot starve what comes from outside. 61: prime, so it does not beat with power-of-two loops;
+/// from Go (`proc.go`, `schedtick%61`).
+const GLOBAL_INTERVAL: u32 = 61;
+
+/// Every 16th round asks the clock, if timers are armed: 23 ns each time, so 1.5 ns a round. A guess;
+/// more rounds make sleeps later under load.
+const TIMER_INTERVAL: u32 = 16;
+
+/// At most so many tasks come from the injector at once: `crossbeam-deque`'s own limit is 32.
+const GLOBAL_BATCH: usize = 32;
+
+/// Passes over all Ps before stealing is given up. Go makes 4.
+const STEAL_PASSES: usize = 4;
+
+/// How long an M that found nothing looks on before it parks, in looks at the queues: a microsecond
+/// or two. A wake-up costs twenty.
+const SPIN_LOOKS: u32 = 40;
+
+impl Sched {
+    /// The next task for `m` to run on `p`, or None if there is nothing to do. The M is in scheduler
+    /// code before and after; it leaves it while wakers run.
+    #[inline]
+    pub(super) fn find(&self, m: &M, p: &P) -> Option<Runnable> {
+        let tick = p.tick.get().wrapping_add(1);
+        p.tick.set(tick);
+        if tick % TIMER_INTERVAL == 0 && p.remote.timers.next() != u64::MAX {
+            self.fire_own_timers(m, p);
+        }
+        if tick % GLOBAL_INTERVAL == 0 {
+            if let Some(task) = self.find_outside_first(m, p) {
+                return Some(task);
+            }
+        }
+        if !self.still_holds(m, p) {
+            return None;
+        }
+        match p.runq.pop() {
+            Some(task) => Some(task),
+            None => self.find_slow(m, p),
+        }
+    }
+
+    /// The 61st round.
+    #[cold]
+    fn find_outside_first(&self, m: &M, p: &P) -> Option<Runnable> {
+        if !self.idle.view().has_poller() && self.reactor.has_sources() {
+            self.look_at_reactor(m, p);
+            if !self.still_holds(m, p) {
+                return None;
+            }
+        }
+        if self.outside_timers.next() != u64::MAX {
+            self.fire_outside_timers(m, p);
+            if !self.still_holds(m, p) {
+                return None;
+            }
+        }
+        if self.globq.is_empty() {
+            return None;
+        }
+        p.metrics.from_global.add(1);
+        self.globq.pop()
+    }
+
+    /// The local queue is empty.
+    #[inline(never)]
+    fn find_slow(&self, m: &M, p: &P) -> Option<Runnable> {
+        if p.remote.timers.next() != u64::MAX {
+            self.fire_own_timers(m, p);
+            if !self.still_holds(m, p) {
+                return None;
+            }
+            if let Some(task) = p.runq.pop() {
+                return Some(task);
+            }
+        }
+        if let Some(task) = self.find_global(p) {
+            return Some(task);
+        }
+        if self.ps.len() == 1 {
+            return None;
+        }
+        if !m.spinning.get() {
+            if !self.idle.start_spinning() {
+                return None;
+            }
+            m.spinning.set(true);
+        }
+        for _ in 0..STEAL_PASSES {
+            let mut retry = false;
+            let start = p.rng.below(self.ps.len());
+            for i in 0..self.ps.len() {
+                let victim = &self.ps[(start + i) % self.ps.len()];
+                if victim.index() == p.index() {
+                    continue;
+                }
+                match p.runq.steal_from(&victim.remote.stealer) {
+                    Steal::Success(task) => {
+                        p.metrics.steals.add(1);
+                        p.metrics.stolen.add(1);
+                        return Some(task);
+                    }
+                    Steal::Retry => retry = true,
+                    Steal::Empty => {}
+                }
+            }
+            if !retry {
+                break;
+            }
+        }
+        self.spin(m);
+        self.find_global(p)
+    }
+
+    /// A fair share of the injector: at most what falls to each P.
+    fn find_global(&self, p: &P) -> Option<Runnable> {
+        if self.globq.is_empty() {
+            return None;
+        }
+        let share = self.globq.len() / self.ps.len() + 1;
+        p.metrics.from_global.add(1);
+        p.runq
+            .steal_from_global(&self.globq, share.min(GLOBAL_BATCH))
+    }
+
+    /// Looks on for a moment before the M parks.
+    fn spin(&self, m: &M) {
+        for _ in 0..SPIN_LOOKS {
+            if self.work_visible() || m.has_bound() {
+                return;
+            }
+            for _ in 0..8 {
+                std::hint::spin_loop();
+            }
+        }
+    }
+
+    /// `m` stops spinning, for it has found work: the last-spinner handshake.
+    #[inline]
+    pub(super) fn stop_spinning(&self, m: &M) -> bool {
+        m.spinning.set(false);
+        self.idle.stop_spinning() && self.work_visible()
+    }
+}

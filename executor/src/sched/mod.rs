@@ -1,0 +1,317 @@
+//! Sched: all Ps and Ms of one runtime, and the rules by which work finds a thread.
+//!
+//! A task that is due is in exactly one place: the `runnext` or the FIFO of a P, the global queue,
+//! the mailbox of the M it is bound to, or the hand of the M that polls it. The job of this
+//! module is that a task in any of those places is polled soon, with as few threads woken as
+//! possible: another thread takes some 20 us to wake, and a poll takes 50 ns.
+//!
+//! # The rules
+//!
+//! 1. *A task woken by an M goes to that M's `runnext`*: its data is in this core's cache, and its
+//!    waker is most likely about to return. What was there goes to the local FIFO.
+//! 2. *A push into an empty `runnext` wakes nobody*; only work that this P cannot start next is
+//!    worth a wake-up. (tokio tried the opposite: tokio#8065.)
+//! 3. *Nobody is woken while somebody spins.* A spinning M finds the work, and the last of them to
+//!    stop wakes the next ("the last-spinner handshake", `idle.rs`).
+//! 4. *Who parks looks again.* An M gives its P up, says so, and then looks at every queue
+//!    once more ("submit against park", `idle.rs`).
+//! 5. *One idle M waits in the reactor* with the earliest timer as its time-out, the others on
+//!    a futex without one. An idle runtime does not wake up.
+//! 6. *No P is held while waiting.*
+//!
+//! Rejected, as in Go (`proc.go`, "Worker thread parking/unparking"): central state for every
+//! decision (does not scale); handing the P and the task to a woken M directly (thrashes: the task
+//! was about to run here); waking an M for each ready task (many wake up, find nothing, park).
+//!
+//! # Files
+//!
+//! `idle.rs` the packed word · `find.rs` what to run next · `run.rs` the loop of an M ·
+//! `park.rs` idle Ms, and how they are woken · `netpoll.rs` the M in the reactor, timers ·
+//! `start.rs` threads, giving a P to an M · `spawn.rs` tasks come in · `root.rs` threads inside
+//! `block_on` · `shutdown.rs` the end.
+
+mod find;
+pub(crate) mod idle;
+mod netpoll;
+mod park;
+mod root;
+mod run;
+mod shutdown;
+mod spawn;
+mod start;
+mod timers;
+
+use std::ptr;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard};
+use std::time::Duration;
+use std::{fmt, io};
+
+use crossbeam_utils::CachePadded;
+use gopark_net::{Claim, Reactor};
+
+use crate::current;
+use crate::g::{Runnable, Shard, ShardOwner};
+use crate::globq::GlobalQueue;
+use crate::m::M;
+use crate::metrics::{Metrics, SharedCounters};
+use crate::p::P;
+use crate::time::clock::Clock;
+use crate::time::timers::Timers;
+use idle::Idle;
+use park::IdleMs;
+
+pub(crate) use root::block_on;
+pub(crate) use spawn::{spawn, spawn_local};
+pub(crate) use timers::{current_clock, timer_home};
+
+/// What a runtime is built from.
+pub(crate) struct Config {
+    pub(crate) flavor: Flavor,
+    pub(crate) procs: usize,
+    pub(crate) seed: u64,
+    pub(crate) thread_name: Arc<dyn Fn() -> String + Send + Sync>,
+    pub(crate) stack_size: Option<usize>,
+    pub(crate) on_thread_start: Option<Arc<dyn Fn() + Send + Sync>>,
+    pub(crate) on_thread_stop: Option<Arc<dyn Fn() + Send + Sync>>,
+    pub(crate) pause_time: bool,
+}
+
+/// The flavour of a runtime.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Flavor {
+    /// Several processors on threads of their own.
+    MultiThread,
+    /// One processor, on the thread inside `block_on`.
+    CurrentThread,
+}
+
+/// All state of a runtime.
+///
+/// Three groups: what hot paths read and nobody writes; the two words that are contended, each on
+/// a line of its own; what is touched when a thread parks, wakes, starts or ends.
+pub(crate) struct Sched {
+    pub(crate) ps: Box<[P]>,
+    pub(crate) config: Config,
+    pub(crate) clock: Clock,
+    pub(crate) reactor: Reactor,
+
+    pub(crate) idle: CachePadded<Idle>,
+    pub(crate) globq: CachePadded<GlobalQueue<Runnable>>,
+
+    /// Spawns by threads without a P.
+    outside: CachePadded<Mutex<ShardOwner>>,
+    outside_shard: Shard,
+    /// Sleeps armed by threads without a P.
+    pub(crate) outside_timers: Arc<Timers>,
+    idle_ms: CachePadded<Mutex<IdleMs>>,
+    /// The tick until which the M in the reactor means to wait; 0 while nobody waits.
+    poll_until: AtomicU64,
+    closing: AtomicBool,
+    threads: Mutex<Vec<std::thread::JoinHandle<()>>>,
+    /// Worker threads between their start and their end.
+    workers: AtomicUsize,
+    /// Threads inside `block_on`.
+    roots: AtomicUsize,
+    /// Ms that block inside a poll, without their P.
+    blocked_ms: AtomicUsize,
+    started: std::time::Instant,
+    /// Until when, in milliseconds since `started`, no thread is asked for after a refusal.
+    refused_until: AtomicU64,
+    /// The closer gave up on a task, and forgot one count of the `Arc` for it.
+    abandoned: AtomicBool,
+    ended: (Mutex<()>, Condvar),
+    counters: SharedCounters,
+    /// A promise to the reactor that we poll it.
+    _claim: Claim,
+}
+
+impl Sched {
+    pub(crate) fn new(config: Config) -> io::Result<Arc<Self>> {
+        let reactor = Reactor::new()?;
+        let claim = reactor.claim();
+        let clock = if config.pause_time {
+            Clock::new_paused()
+        } else {
+            Clock::new(config.flavor == Flavor::CurrentThread)
+        };
+        let origin = clock.origin();
+        let procs = config.procs;
+        Ok(Arc::new_cyclic(|this: &std::sync::Weak<Self>| {
+            let sched = this.as_ptr();
+            let hook = this.clone();
+            let outside_timers = Timers::new(
+                origin,
+                Some(Box::new(move |tick| {
+                    if let Some(sched) = hook.upgrade() {
+                        sched.timer_armed_outside(tick);
+                    }
+                })),
+            );
+            Self {
+                ps: (0..procs)
+                    .map(|i| P::new(i, sched, config.seed, Arc::new(Timers::new(origin, None))))
+                    .collect(),
+                config,
+                clock,
+                reactor,
+                idle: CachePadded::new(Idle::new(procs)),
+                globq: CachePadded::new(GlobalQueue::new()),
+                outside: CachePadded::new(Mutex::new(ShardOwner::new())),
+                outside_shard: Shard::new(sched),
+                outside_timers: Arc::new(outside_timers),
+                idle_ms: CachePadded::new(Mutex::new(IdleMs::default())),
+                poll_until: AtomicU64::new(0),
+                closing: AtomicBool::new(false),
+                threads: Mutex::new(Vec::new()),
+                workers: AtomicUsize::new(0),
+                roots: AtomicUsize::new(0),
+                blocked_ms: AtomicUsize::new(0),
+                started: std::time::Instant::now(),
+                refused_until: AtomicU64::new(0),
+                abandoned: AtomicBool::new(false),
+                ended: (Mutex::new(()), Condvar::new()),
+                counters: SharedCounters::default(),
+                _claim: claim,
+            }
+        }))
+    }
+
+    /// The shards of all tasks but the local ones.
+    pub(crate) fn shards(&self) -> impl Iterator<Item = &Shard> {
+        self.ps
+            .iter()
+            .map(|p| &p.remote.shard)
+            .chain([&self.outside_shard])
+    }
+
+    pub(crate) fn is_current_thread(&self) -> bool {
+        self.config.flavor == Flavor::CurrentThread
+    }
+
+    #[inline]
+    pub(crate) fn is_closing(&self) -> bool {
+        self.closing.load(Ordering::Relaxed)
+    }
+
+    fn idle_ms(&self) -> MutexGuard<'_, IdleMs> {
+        lock(&self.idle_ms)
+    }
+
+    /// Whether some queue holds work that an M with a P could take.
+    fn work_visible(&self) -> bool {
+        !self.globq.is_empty() || self.ps.iter().any(|p| !p.remote.stealer.is_empty())
+    }
+
+    /// Readies a task from a thread that is no M of this runtime.
+    fn ready_remote(&self, task: Runnable) {
+        self.globq.push(task);
+        if self.idle.should_wake() {
+            self.wakep();
+        }
+    }
+
+    pub(crate) fn metrics(&self) -> Metrics {
+        let view = self.idle.view();
+        let sum = |f: fn(&crate::metrics::Counters) -> u64| {
+            self.ps.iter().map(|p| f(&p.metrics)).sum::<u64>()
+        };
+        Metrics {
+            procs: self.ps.len(),
+            idle_procs: view.idle(),
+            spinning: view.spinning(),
+            global_queue: self.globq.len(),
+            polls: sum(|c| c.polls.get()),
+            steals: sum(|c| c.steals.get()),
+            stolen: sum(|c| c.stolen.get()),
+            from_global: sum(|c| c.from_global.get()),
+            spills: self.globq.spills(),
+            reactor_looks: sum(|c| c.reactor_looks.get()),
+            reactor_waits: self.counters.reactor_waits.get(),
+            timers_fired: sum(|c| c.timers_fired.get()) + self.counters.timers_fired.get(),
+            parks: self.counters.parks.get(),
+            unparks: self.counters.unparks.get(),
+            threads_started: self.counters.threads_started.get(),
+            thread_failures: self.counters.thread_failures.get(),
+            handoffs: self.counters.handoffs.get(),
+        }
+    }
+}
+
+impl Drop for Sched {
+    fn drop(&mut self) {
+        // What is still queued points to shards of any P, so it goes before all of them.
+        while let Some(task) = self.globq.pop() {
+            self.cancel(task);
+        }
+        for p in &self.ps {
+            while let Some(task) = p.runq.pop() {
+                self.cancel(task);
+            }
+        }
+    }
+}
+
+impl fmt::Debug for Sched {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Sched")
+            .field("metrics", &self.metrics())
+            .finish_non_exhaustive()
+    }
+}
+
+/// The schedule function of every task that may run on any P.
+#[inline]
+fn schedule(task: Runnable, info: async_task::ScheduleInfo) {
+    let site = task.metadata().site();
+    // SAFETY: (1) a task that is scheduled has its future still, so its site lives (g rule 4).
+    let sched = unsafe { (*site).sched() };
+    let m = current::m();
+    if !m.is_null() {
+        // SAFETY: (1) `current::m` is valid while set.
+        let m = unsafe { &*m };
+        if ptr::eq(Arc::as_ptr(m.sched()), sched) {
+            m.ready(task, info.woken_while_running);
+            return;
+        }
+    }
+    schedule_remote(task, sched);
+}
+
+#[cold]
+#[inline(never)]
+fn schedule_remote(task: Runnable, sched: *const Sched) {
+    // Once the task is pushed, another thread may run it, end the runtime and free the `Sched`.
+    // SAFETY: (1) the `Sched` was made by `Arc::new_cyclic`; (2) the task in our hand keeps its
+    // registry from being empty, and so the `Sched` alive (g rule 4).
+    unsafe { Arc::increment_strong_count(sched) };
+    // SAFETY: (1) the count that was just added is this one.
+    let sched = unsafe { Arc::from_raw(sched) };
+    sched.ready_remote(task);
+}
+
+/// The schedule function of tasks bound to one M.
+fn schedule_local(task: Runnable, _: async_task::ScheduleInfo) {
+    let site = task.metadata().site();
+    // SAFETY: as in `schedule`; the shard is the M's.
+    let shard = unsafe { &*(*site).shard() };
+    let m = shard.bound();
+    // After the push the M may run the task, end, and be dropped by its thread.
+    // SAFETY: (1) the M was made by `Arc::new_cyclic`, and does not go before its local tasks.
+    unsafe { Arc::increment_strong_count(m) };
+    // SAFETY: (1) the count that was just added is this one.
+    let m = unsafe { Arc::<M>::from_raw(m) };
+    m.ready_local(task);
+}
+
+/// Locks, whatever happened to an earlier holder: no lock here guards what a panic could leave
+/// half done.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex
+        .lock()
+        .unwrap_or_else(|poisoned| poisoned.into_inner())
+}
+
+/// A wait that never ends by itself is no time-out.
+type Timeout = Option<Duration>;

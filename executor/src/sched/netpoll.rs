@@ -1,0 +1,145 @@
+//! The M that waits in the reactor, and looks at it by the others.
+//!
+//! One idle M at a time is the poller (the bit in `idle.rs`): it sleeps in the reactor, with the
+//! earliest timer as its time-out, and holds no P meanwhile. When it returns it takes a P, readies
+//! what the events woke, and runs it. If all Ps are busy it readies the tasks into the injector,
+//! where the busy find them within 61 rounds, and goes back to sleep.
+//!
+//! # The timer-against-poller race
+//!
+//! The poller (1) publishes `poll_until`, (2) fences, (3) computes the earliest timer again and
+//! starts over if it is earlier. Whoever leaves a timer behind that nobody else will fire (an M that
+//! parks, a thread without a P) (a) publishes the timer, (b) fences, (c) compares it with
+//! `poll_until` and notifies the reactor if it is earlier. If (c) does not see (1), (3) sees (a).
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{Ordering, fence};
+use std::task::Waker;
+use std::time::Duration;
+
+use crate::m::M;
+use crate::p::P;
+
+use super::{Sched, Timeout};
+
+impl Sched {
+    /// `m` has become the poller. Sleeps in the reactor until there is something to do.
+    pub(super) fn wait_in_reactor(&self, m: &M) {
+        self.lie_down(m, |ms, me| ms.poller = Some(me));
+        let mut ready = Vec::new();
+        loop {
+            if !self.may_rise(m) && !m.claimed.load(Ordering::Relaxed) {
+                let timeout = self.publish_poll_until();
+                self.counters.reactor_waits.add_shared(1);
+                self.poll_reactor(timeout, &mut ready);
+                // Relaxed: a stale value costs a notification.
+                self.poll_until.store(0, Ordering::Relaxed);
+                self.collect_due_timers(&mut ready);
+                if ready.is_empty() {
+                    self.auto_advance(m, &mut ready);
+                }
+            }
+            let claimed = !self.get_up(m, |ms, me| ms.leave_poller(me));
+            if claimed {
+                // pairs with: the store in `claim`, which is imminent.
+                while !m.claimed.swap(false, Ordering::Acquire) {
+                    std::hint::spin_loop();
+                }
+                self.idle.resign_poller();
+                self.after_claim(m);
+                self.wake_batch(m, &mut ready);
+                return;
+            }
+            if !ready.is_empty() || self.may_rise(m) {
+                if let Some(index) = self.idle.take(m.last_p.get()) {
+                    self.idle.resign_poller();
+                    self.install(m, index, false);
+                    self.wake_batch(m, &mut ready);
+                    return;
+                }
+                self.wake_batch(m, &mut ready);
+                if self.may_rise(m) {
+                    self.idle.resign_poller();
+                    return;
+                }
+            }
+            self.lie_down(m, |ms, me| ms.poller = Some(me));
+        }
+    }
+
+    /// One wait. An error of the reactor would repeat itself at once, so it is said aloud and ends
+    /// in a pause rather than in a busy loop.
+    fn poll_reactor(&self, timeout: Timeout, ready: &mut Vec<Waker>) {
+        if let Err(error) = self.reactor.poll(timeout, ready) {
+            eprintln!("gopark: the reactor failed: {error}");
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    }
+
+    /// Steps (1) to (3) of the timer-against-poller race; returns how long to wait.
+    fn publish_poll_until(&self) -> Timeout {
+        if self.clock.is_paused() {
+            // Time stands still. A first look is without waiting: if nothing else is due, the
+            // clock jumps to the next timer (`auto_advance`).
+            return (self.next_timer(true) != u64::MAX).then_some(Duration::ZERO);
+        }
+        loop {
+            let until = self.next_timer(false);
+            self.poll_until.store(until, Ordering::Relaxed);
+            fence(Ordering::SeqCst); // StoreLoad; pairs with: the one in `timer_left_behind`.
+            if self.next_timer(false) >= until {
+                return (until != u64::MAX).then(|| self.until_tick(until));
+            }
+        }
+    }
+
+    /// A thread that will not fire it leaves a timer that is due at `tick`: step (b) and (c).
+    pub(super) fn timer_left_behind(&self, tick: u64) {
+        fence(Ordering::SeqCst); // StoreLoad; pairs with: the one in `publish_poll_until`.
+        if tick < self.poll_until.load(Ordering::Relaxed) {
+            self.reactor.notify();
+        }
+    }
+
+    /// A look at the reactor by a busy M, without waiting.
+    pub(super) fn look_at_reactor(&self, m: &M, p: &P) {
+        p.metrics.reactor_looks.add(1);
+        let mut ready = Vec::new();
+        match self.reactor.try_poll(Some(Duration::ZERO), &mut ready) {
+            Ok(_) => self.wake_batch(m, &mut ready),
+            Err(error) => eprintln!("gopark: the reactor failed: {error}"),
+        }
+    }
+
+    /// Wakes what events or timers made ready: onto the local queue in their order, with one
+    /// decision about waking another M for all. `m` is in scheduler code before and after.
+    pub(super) fn wake_batch(&self, m: &M, ready: &mut Vec<Waker>) {
+        if ready.is_empty() {
+            return;
+        }
+        m.seat.leave();
+        m.batching.set(true);
+        let mut wakers = ready.drain(..);
+        // One of them may be foreign and panic; the hook has reported it, the others go on.
+        while let Err(payload) =
+            catch_unwind(AssertUnwindSafe(|| wakers.by_ref().for_each(Waker::wake)))
+        {
+            std::mem::forget(payload);
+        }
+        m.batching.set(false);
+        let surplus = m.with_p(|p| p.runq.len() > 1).unwrap_or(false);
+        if surplus && self.idle.should_wake() {
+            self.wakep();
+        }
+        let _ = m.seat.enter();
+    }
+
+    /// Sees to it that somebody waits in the reactor: an M is about to block without looking at it.
+    pub(super) fn ensure_poller(&self) {
+        if !self.idle.view().has_poller() {
+            if let Some(index) = self.idle.take(0) {
+                self.start_m(index, false);
+            }
+        }
+    }
+}

@@ -1,0 +1,165 @@
+//! Threads inside `block_on`.
+//!
+//! The thread becomes an M: it takes a P, polls its root future, and runs other tasks while the root
+//! waits. So a root that spawns a task and awaits it costs no thread a wake-up.
+//!
+//! # Nested `block_on`
+//!
+//! A task (or a root) that calls `block_on` blocks its M in the middle of a poll. To run other tasks
+//! on top of that frame would deadlock as soon as one of them waits for the task below it. So
+//! the M passes its P on, and waits on its own for the inner root only. On the current-thread
+//! flavour that starts a thread, and `spawn_local` tasks, which are bound to this one, wait until
+//! the inner call returns. Blocking on *another* runtime hands the P on too, and then makes the
+//! thread an M of the other runtime.
+
+use std::future::Future;
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Poll, Wake, Waker};
+use std::thread::Thread;
+
+use gopark_net::note;
+
+use crate::current;
+use crate::m::M;
+use crate::runtime::enter_sched;
+
+use super::Sched;
+
+/// Runs `future` to completion on this thread, as an M of `sched`.
+pub(crate) fn block_on<F: Future>(sched: &Arc<Sched>, future: F) -> F::Output {
+    let future = pin!(future);
+    let outer = current::m();
+    // SAFETY: (1) `current::m` is valid while set.
+    let Some(outer) = (!outer.is_null()).then(|| unsafe { &*outer }) else {
+        return block_on_as_m(sched, future);
+    };
+    let note = note::save();
+    let blocked = Blocked::begin(outer);
+    let output = if Arc::ptr_eq(outer.sched(), sched) {
+        block_on_nested(sched, future)
+    } else {
+        block_on_as_m(sched, future)
+    };
+    drop(blocked);
+    note::restore(note);
+    output
+}
+
+fn block_on_as_m<F: Future>(sched: &Arc<Sched>, mut future: Pin<&mut F>) -> F::Output {
+    let _entered = enter_sched(sched);
+    let m = M::new(sched.clone(), true);
+    let seat = Seated::begin(&m);
+    let waker = Waker::from(m.clone());
+    let mut output = None;
+    m.wake_by_ref();
+    let mut poll = || {
+        let _polling = current::enter_root(&waker);
+        note::begin_poll(note::DEFAULT_BUDGET);
+        match future.as_mut().poll(&mut Context::from_waker(&waker)) {
+            Poll::Ready(value) => {
+                output = Some(value);
+                true
+            }
+            Poll::Pending => false,
+        }
+    };
+    sched.run(&m, Some(&mut poll));
+    drop(seat);
+    output.expect("the loop of a root ends when the root is done")
+}
+
+/// This thread's stay in the scheduler as an M. Dropped at the end of `block_on`, or by the panic of
+/// the root, which passes through the loop while the M is out of scheduler code.
+struct Seated<'a> {
+    m: &'a Arc<M>,
+    outer: *const M,
+}
+
+impl<'a> Seated<'a> {
+    fn begin(m: &'a Arc<M>) -> Self {
+        let outer = current::set_m(Arc::as_ptr(m));
+        m.sched().roots.fetch_add(1, Ordering::Relaxed);
+        m.sched().sit_down(m);
+        Self { m, outer }
+    }
+}
+
+impl Drop for Seated<'_> {
+    fn drop(&mut self) {
+        let (m, sched) = (self.m, self.m.sched());
+        if m.seat.is_inside() {
+            m.seat.leave();
+        }
+        sched.drop_locals(m);
+        let _ = m.seat.enter();
+        sched.handoff(m);
+        current::set_m(self.outer);
+        sched.help_closing();
+        sched.roots.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// Waits for the inner root of a task whose M has passed its P on.
+fn block_on_nested<F: Future>(sched: &Arc<Sched>, mut future: Pin<&mut F>) -> F::Output {
+    let parker = Arc::new(Parker {
+        thread: std::thread::current(),
+        woken: AtomicBool::new(false),
+    });
+    let waker = Waker::from(parker.clone());
+    let _polling = current::enter_root(&waker);
+    loop {
+        note::begin_poll(note::DEFAULT_BUDGET);
+        if let Poll::Ready(value) = future.as_mut().poll(&mut Context::from_waker(&waker)) {
+            return value;
+        }
+        sched.ensure_poller();
+        // pairs with: the store in `wake_by_ref`.
+        while !parker.woken.swap(false, Ordering::Acquire) {
+            std::thread::park();
+        }
+    }
+}
+
+struct Parker {
+    thread: Thread,
+    woken: AtomicBool,
+}
+
+impl Wake for Parker {
+    fn wake(self: Arc<Self>) {
+        self.wake_by_ref();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        // pairs with: the swap in `block_on_nested`.
+        self.woken.store(true, Ordering::Release);
+        self.thread.unpark();
+    }
+}
+
+/// An M that blocks in user code, without its P.
+struct Blocked<'a>(&'a M);
+
+impl<'a> Blocked<'a> {
+    fn begin(m: &'a M) -> Self {
+        let sched = m.sched();
+        sched.blocked_ms.fetch_add(1, Ordering::Relaxed);
+        sched.counters.handoffs.add_shared(1);
+        let _ = m.seat.enter();
+        sched.handoff(m);
+        Self(m)
+    }
+}
+
+impl Drop for Blocked<'_> {
+    fn drop(&mut self) {
+        let (m, sched) = (self.0, self.0.sched());
+        sched.blocked_ms.fetch_sub(1, Ordering::Relaxed);
+        let _ = m.seat.enter();
+        // The P it had, else any; else it finishes this poll without one.
+        sched.sit_down(m);
+        m.seat.leave();
+    }
+}

@@ -1,0 +1,177 @@
+//! The end of a runtime: every future is dropped, every M goes.
+//!
+//! 1. `close` sets `closing` and wakes all Ms. Each ends after the poll it is in; worker threads go,
+//!    roots of `block_on` are polled on until they are done.
+//! 2. The closer, and with it every M that ends, runs `sweep`: it marks every registered task as
+//!    aborted and wakes it, which brings it into a queue, and runs what is in the queues, which
+//!    drops the futures. It repeats this until nothing is registered: a future's Drop may wake and
+//!    spawn, and a thread may be between taking a task and pushing it.
+//! 3. A task that is stuck in a poll keeps its M, and that the `Sched`. The closer waits as long as
+//!    it was told to, and says what it left.
+//!
+//! Wakes after that are harmless: a task without its future is never scheduled.
+
+use std::sync::Arc;
+use std::sync::atomic::{Ordering, fence};
+use std::time::{Duration, Instant};
+
+use crate::current;
+use crate::g::{RawTask, Runnable};
+use crate::m::{Bound, M};
+use crate::runq::Steal;
+use crate::runtime::enter_sched;
+
+use super::{Sched, lock};
+
+/// How long the closer sleeps between two sweeps while it waits for Ms to end, at most.
+const PAUSE: Duration = Duration::from_millis(1);
+
+impl Sched {
+    /// Ends the runtime. Waits until every M has ended and every future was dropped, or until
+    /// `limit` is over; false in the latter case. Called on an M of this very runtime it does not
+    /// wait.
+    pub(crate) fn close(self: &Arc<Self>, limit: Option<Duration>) -> bool {
+        let deadline = limit.and_then(|limit| Instant::now().checked_add(limit));
+        self.closing.store(true, Ordering::Relaxed);
+        fence(Ordering::SeqCst); // StoreLoad; pairs with: the ones in `spawn` and `lie_down`.
+        self.wake_all();
+        let m = current::m();
+        // SAFETY: (1) `current::m` is valid while set.
+        let on_own_m = !m.is_null() && Arc::ptr_eq(unsafe { (*m).sched() }, self);
+        loop {
+            let empty = self.sweep();
+            let alone = self.workers.load(Ordering::Acquire) == 0; // pairs with: `end_m`.
+            if empty && (alone || on_own_m) {
+                break;
+            }
+            if on_own_m || deadline.is_some_and(|deadline| Instant::now() >= deadline) {
+                if !empty {
+                    self.abandon();
+                }
+                self.silence();
+                return on_own_m;
+            }
+            drop(self.ended.1.wait_timeout(lock(&self.ended.0), PAUSE));
+        }
+        if !on_own_m {
+            for thread in std::mem::take(&mut *lock(&self.threads)) {
+                // The worker's own code does not panic; if it did, its message was printed.
+                let _ = thread.join();
+            }
+        }
+        self.silence();
+        true
+    }
+
+    /// Drops the futures of all tasks that can be reached. True if none is left.
+    fn sweep(self: &Arc<Self>) -> bool {
+        let _entered = enter_sched(self);
+        let mut woken = Vec::new();
+        for shard in self.shards() {
+            shard.visit(|task| {
+                // SAFETY: (1) from a slot.
+                let task = unsafe { RawTask::from_slot(task) };
+                // SAFETY: (1) the visit keeps the task from dying.
+                unsafe { task.meta() }.set_aborted();
+                // SAFETY: as above.
+                woken.push(unsafe { task.waker() });
+            });
+            // Outside the visit, for a wake may run the task, which then leaves its slot.
+            woken.drain(..).for_each(std::task::Waker::wake);
+        }
+        while let Some(task) = self.globq.pop() {
+            self.cancel(task);
+        }
+        for p in &self.ps {
+            while let Some(task) = steal_one(&p.remote.stealer) {
+                self.cancel(task);
+            }
+        }
+        // An idle P's `runnext` can only be had with the P.
+        let taken: Vec<usize> = std::iter::from_fn(|| self.idle.take(0)).collect();
+        for index in taken {
+            while let Some(task) = self.ps[index].runq.pop() {
+                self.cancel(task);
+            }
+            self.idle.park(index, false);
+        }
+        self.shards().all(|shard| shard.is_empty())
+    }
+
+    /// Ends what would make somebody wait for this runtime: its sockets fail, its sleeps panic.
+    fn silence(&self) {
+        let mut ready = Vec::new();
+        for timers in self.all_timers() {
+            timers.close(&mut ready);
+        }
+        self.reactor.shutdown();
+        for waker in ready {
+            // A foreign waker may panic; the hook has reported it.
+            let wake = std::panic::AssertUnwindSafe(|| waker.wake());
+            if let Err(payload) = std::panic::catch_unwind(wake) {
+                std::mem::forget(payload);
+            }
+        }
+    }
+
+    /// Some task could not be reached in time: what it points to must stay until the M that has it
+    /// is done.
+    fn abandon(self: &Arc<Self>) {
+        // pairs with: the swap in `help_closing`.
+        if !self.abandoned.swap(true, Ordering::AcqRel) {
+            std::mem::forget(self.clone());
+        }
+    }
+
+    /// An M that leaves a closing runtime sweeps once more: there may be no other left to do it.
+    pub(super) fn help_closing(self: &Arc<Self>) {
+        // pairs with: `abandon`.
+        if self.is_closing() && self.sweep() && self.abandoned.swap(false, Ordering::AcqRel) {
+            // SAFETY: (1) this is the count that `abandon` forgot.
+            unsafe { Arc::decrement_strong_count(Arc::as_ptr(self)) };
+        }
+    }
+
+    /// A worker has ended, or could not be started: it will touch nothing of this runtime any more
+    /// but the `Arc` it holds.
+    pub(super) fn worker_ended(&self) {
+        self.workers.fetch_sub(1, Ordering::Release); // pairs with: the load in `close`.
+        let _ended = lock(&self.ended.0);
+        self.ended.1.notify_all();
+    }
+
+    /// Drops the futures of the tasks bound to `m`, on its thread, out of scheduler code.
+    pub(super) fn drop_locals(&self, m: &M) {
+        let mut woken = Vec::new();
+        while !m.local_shard().is_empty() {
+            m.local_shard().visit(|task| {
+                // SAFETY: (1) from a slot.
+                let task = unsafe { RawTask::from_slot(task) };
+                // SAFETY: (1) the visit keeps the task from dying.
+                unsafe { task.meta() }.set_aborted();
+                // SAFETY: as above.
+                woken.push(unsafe { task.waker() });
+            });
+            woken.drain(..).for_each(std::task::Waker::wake);
+            loop {
+                match m.next_bound() {
+                    Bound::Task(task) => self.cancel(task),
+                    Bound::Root => {}
+                    Bound::Nothing => break,
+                }
+            }
+            // A thread that is about to push one of them needs a moment.
+            std::thread::yield_now();
+        }
+    }
+}
+
+fn steal_one(stealer: &crate::runq::Stealer<Runnable>) -> Option<Runnable> {
+    loop {
+        match stealer.steal() {
+            Steal::Success(task) => return Some(task),
+            Steal::Empty => return None,
+            Steal::Retry => {}
+        }
+    }
+}

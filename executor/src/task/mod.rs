@@ -1,0 +1,25 @@
+//! Tasks: spawning, waiting, aborting, yielding, and what belongs to a task.
+
+mod spawn;
+mod unconstrained;
+mod yield_now;
+
+pub use crate::g::{AbortHandle, Id, JoinError, JoinHandle};
+pub use spawn::{spawn, spawn_local};
+pub use unconstrained::{Unconstrained, unconstrained};
+pub use yield_now::{YieldNow, yield_now};
+
+/// The id of the task that is being polled.
+///
+/// # Panics
+///
+/// Panics outside a spawned task, also in the root future of a `block_on`; see [`try_id`].
+#[track_caller]
+pub fn id() -> Id {
+    try_id().expect("task::id() was called outside a task; expected a future that was spawned")
+}
+
+/// The id of the task that is being polled, if one is.
+pub fn try_id() -> Option<Id> {
+    crate::current::task_id()
+}

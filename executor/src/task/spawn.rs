@@ -1,0 +1,85 @@
+//! Spawning onto the current runtime.
+
+use std::future::Future;
+use std::panic::Location;
+use std::sync::Arc;
+
+use crate::current;
+use crate::g::JoinHandle;
+use crate::runtime::default_runtime;
+use crate::sched;
+
+/// Runs a future as a task of its own.
+///
+/// The task belongs to the runtime that this thread is in, else to the default runtime, which
+/// starts when it is first needed. It begins to run at once, whether or not the handle is awaited;
+/// dropping the handle detaches it. A panic of the task fails its handle and nothing else.
+///
+/// # Panics
+///
+/// Panics if the default runtime is needed and cannot be started.
+///
+/// # Examples
+///
+/// ```
+/// let answer = gopark::block_on(async { gopark::spawn(async { 42 }).await.unwrap() });
+/// assert_eq!(answer, 42);
+/// ```
+#[inline]
+#[track_caller]
+pub fn spawn<F>(future: F) -> JoinHandle<F::Output>
+where
+    F: Future + Send + 'static,
+    F::Output: Send + 'static,
+{
+    let location = Location::caller();
+    let sched = current::sched();
+    if sched.is_null() {
+        sched::spawn(default_runtime().sched(), future, location)
+    } else {
+        // SAFETY: (1) `current::sched` is valid while set.
+        sched::spawn(unsafe { &*sched }, future, location)
+    }
+}
+
+/// Runs a future that need not be `Send` as a task bound to this thread.
+///
+/// The thread must be one that runs tasks: inside `block_on`, or a worker polling a task. Only this
+/// thread polls and drops the future. On a thread inside `block_on`, tasks that are not done when
+/// the outermost `block_on` returns are dropped then, and their handles resolve to a cancelled
+/// error. While the thread blocks, in a nested `block_on` or otherwise, its local tasks wait.
+///
+/// # Panics
+///
+/// Panics on a thread that runs no tasks.
+///
+/// # Examples
+///
+/// ```
+/// use std::cell::Cell;
+/// use std::rc::Rc;
+///
+/// gopark::block_on(async {
+///     let shared = Rc::new(Cell::new(1));
+///     let theirs = shared.clone();
+///     gopark::task::spawn_local(async move { theirs.set(2) }).await.unwrap();
+///     assert_eq!(shared.get(), 2);
+/// });
+/// ```
+#[track_caller]
+pub fn spawn_local<F>(future: F) -> JoinHandle<F::Output>
+where
+    F: Future + 'static,
+    F::Output: 'static,
+{
+    let (m, sched) = (current::m(), current::sched());
+    // SAFETY: (1) `current::m` is valid while set.
+    let m = (!m.is_null()).then(|| unsafe { &*m });
+    match m.filter(|m| std::ptr::eq(Arc::as_ptr(m.sched()), sched)) {
+        Some(m) => sched::spawn_local(m, future, Location::caller()),
+        None => panic!(
+            "spawn_local on a thread that runs no tasks of the current runtime; expected a thread \
+             inside block_on, or a task"
+        ),
+    }
+}
