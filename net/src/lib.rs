@@ -11,12 +11,20 @@
 //! | `readiness.rs` | what the kernel reported of one source and who waits: the protocol |
 //! | `table.rs` | tokens with generations |
 //! | `source.rs` | a registered I/O object: operations that wait |
+//! | `interest.rs`, `io.rs` | what the kinds of socket share: custom operations, bytes |
+//! | `tcp/` | [`TcpListener`], [`TcpStream`], [`TcpSocket`], halves |
+//! | `async_fd.rs` | `AsyncFd`: readiness of any descriptor (Unix) |
+//! | `sys.rs` | what differs between operating systems |
 //! | `note.rs` | budget and wait reason: how leaf futures and executors talk |
 //! | `resolve.rs` | [`lookup_host`] and [`ToSocketAddrs`] |
 //! | `offload.rs` | the hook for blocking jobs |
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+#[cfg(unix)]
+mod async_fd;
 mod drive;
+mod interest;
+mod io;
 pub mod note;
 pub mod offload;
 mod primitive;
@@ -26,8 +34,16 @@ mod resolve;
 mod source;
 mod sys;
 mod table;
+mod tcp;
 
+#[cfg(unix)]
+pub use async_fd::{AsyncFd, AsyncFdReadyGuard, TryIoError};
 pub use drive::Claim;
+pub use interest::Interest;
 pub use reactor::{Entered, Reactor};
 pub use readiness::Ready;
 pub use resolve::{ToSocketAddrs, lookup_host};
+pub use tcp::{
+    Incoming, OwnedReadHalf, OwnedWriteHalf, ReadHalf, ReuniteError, TcpListener, TcpSocket,
+    TcpStream, WriteHalf,
+};

@@ -1,13 +1,13 @@
 //! Blocking jobs of this crate (name lookups) and the hook by which an executor takes them over.
 //!
 //! Without a hook, jobs run on a few threads of this module, which start on demand, are reused, and
-//! end after [`KEEP_ALIVE`] without work. An executor with blocking threads of its own calls
+//! end after 5 seconds without work. An executor with blocking threads of its own calls
 //! [`install`] once; from then on every job goes through it.
 //!
 //! # Invariants
-//! 1. A job is run at most once. [`offload`] resolves in any case: with the value, with the panic of
-//!    the job, or with [`Lost`] when the job was dropped without having been run.
-//! 2. `queue.is_empty() || threads > 0` whenever the lock of [`Pool`] is free.
+//! 1. A job is run at most once. `offload` resolves in any case: with the value, with the panic of
+//!    the job, or with `Lost` when the job was dropped without having been run.
+//! 2. `queue.is_empty() || threads > 0` whenever the lock of `Pool` is free.
 //! 3. No lock is held while a job or a waker runs or is dropped.
 
 use std::any::Any;

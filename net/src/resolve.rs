@@ -207,7 +207,8 @@ resolves! {
     (Ipv4Addr, u16): |pair| Resolving::known((*pair).into());
     (Ipv6Addr, u16): |pair| Resolving::known((*pair).into());
     [SocketAddr]: |addrs| {
-        Resolving(Stage::Known(Some(Ok(Addrs::Many(addrs.to_vec().into_iter())))))
+        let copied: Vec<_> = addrs.to_vec();
+        Resolving(Stage::Known(Some(Ok(Addrs::Many(copied.into_iter())))))
     };
     (&str, u16): |pair| Resolving::look_up(pair.0, pair.1);
     (String, u16): |pair| Resolving::look_up(&pair.0, pair.1);
@@ -271,7 +272,7 @@ mod tests {
             at_once(("127.0.0.1", 80)),
             at_once((String::from("127.0.0.1"), 80)),
             at_once((Ipv4Addr::LOCALHOST, 80)),
-            at_once(&[v4]),
+            at_once([v4]),
         ] {
             assert_eq!(found.expect("resolved"), [v4]);
         }

@@ -12,7 +12,7 @@
 //! arrives after the transfer raises a new edge, whose report moves the tick.
 //!
 //! # Invariants
-//! 1. `io` is `Some` until `drop` or `into_inner`, and registered exactly as long.
+//! 1. `io` is `Some` until `drop`, `release` or `into_inner`, and registered exactly as long.
 //! 2. The source is in the reactor's table as long as `io` is registered and the reactor is not closed.
 
 use std::fmt;
@@ -85,7 +85,23 @@ impl<E: mio::event::Source> Evented<E> {
     pub(crate) fn get(&self) -> &E {
         self.io
             .as_ref()
-            .expect("invariant 1: only `drop` and `into_inner` take the object out")
+            .expect("invariant 1: only what consumes `self` takes it out")
+    }
+
+    #[cfg(unix)]
+    pub(crate) fn get_mut(&mut self) -> &mut E {
+        self.io
+            .as_mut()
+            .expect("invariant 1: only what consumes `self` takes it out")
+    }
+
+    /// Takes the object out of the reactor, and gives it back even if that fails.
+    #[cfg(unix)]
+    pub(crate) fn release(mut self) -> E {
+        let mut io = self.io.take().expect("invariant 1: `self` is alive");
+        // It fails only if the descriptor was closed behind our back; then it is out already.
+        let _ = self.source.reactor.deregister(&mut io, &self.source);
+        io
     }
 
     /// Takes the object out of the reactor.

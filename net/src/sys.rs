@@ -1,5 +1,7 @@
 //! What differs between operating systems, chosen here and nowhere else.
 
+use std::io;
+
 use mio::Interest;
 
 /// Whether a transfer of fewer bytes than asked for proves that the kernel's buffer is empty (or full),
@@ -27,3 +29,131 @@ pub(crate) const INTEREST: Interest = Interest::READABLE
 /// What stream sockets and listeners are registered for.
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
 pub(crate) const INTEREST: Interest = Interest::READABLE.add(Interest::WRITABLE);
+
+/// What a descriptor is registered for when the caller wants `interest`.
+#[cfg(unix)]
+pub(crate) fn interest(interest: crate::interest::Interest) -> Interest {
+    match (interest.is_readable(), interest.is_writable()) {
+        (true, true) => Interest::READABLE | Interest::WRITABLE,
+        (true, false) => Interest::READABLE,
+        _ => Interest::WRITABLE,
+    }
+}
+
+/// Whether a non-blocking `connect` that returned this error goes on in the background.
+#[cfg(unix)]
+pub(crate) fn connect_goes_on(e: &io::Error) -> bool {
+    e.raw_os_error() == Some(libc::EINPROGRESS)
+}
+
+/// Whether a non-blocking `connect` that returned this error goes on in the background.
+#[cfg(not(unix))]
+pub(crate) fn connect_goes_on(e: &io::Error) -> bool {
+    e.kind() == io::ErrorKind::WouldBlock
+}
+
+/// Implements the traits of raw handles for a registered socket with a field `io`.
+macro_rules! raw_socket {
+    ($type:ty) => {
+        #[cfg(unix)]
+        const _: () = {
+            use std::os::fd::{AsFd, AsRawFd, BorrowedFd, IntoRawFd, OwnedFd, RawFd};
+
+            impl AsFd for $type {
+                fn as_fd(&self) -> BorrowedFd<'_> {
+                    self.io.get().as_fd()
+                }
+            }
+
+            impl AsRawFd for $type {
+                fn as_raw_fd(&self) -> RawFd {
+                    self.io.get().as_raw_fd()
+                }
+            }
+
+            impl TryFrom<$type> for OwnedFd {
+                type Error = io::Error;
+
+                /// Takes the socket out of the reactor.
+                fn try_from(socket: $type) -> io::Result<Self> {
+                    socket.into_std().map(Into::into)
+                }
+            }
+
+            impl $type {
+                /// Takes the socket out of the reactor and gives its descriptor up, to be closed by the
+                /// caller.
+                ///
+                /// # Errors
+                /// When the socket cannot be taken out of the reactor.
+                pub fn try_into_raw_fd(self) -> io::Result<RawFd> {
+                    self.into_std().map(IntoRawFd::into_raw_fd)
+                }
+            }
+        };
+
+        #[cfg(windows)]
+        const _: () = {
+            use std::os::windows::io::{AsRawSocket, AsSocket, BorrowedSocket, RawSocket};
+
+            impl AsSocket for $type {
+                fn as_socket(&self) -> BorrowedSocket<'_> {
+                    self.io.get().as_socket()
+                }
+            }
+
+            impl AsRawSocket for $type {
+                fn as_raw_socket(&self) -> RawSocket {
+                    self.io.get().as_raw_socket()
+                }
+            }
+        };
+    };
+}
+
+/// Implements the traits of raw handles for a socket of `socket2` in a field `inner`.
+macro_rules! raw_inner {
+    ($type:ty) => {
+        #[cfg(unix)]
+        const _: () = {
+            use std::os::fd::{AsFd, AsRawFd, BorrowedFd, IntoRawFd, RawFd};
+
+            impl AsFd for $type {
+                fn as_fd(&self) -> BorrowedFd<'_> {
+                    self.inner.as_fd()
+                }
+            }
+
+            impl AsRawFd for $type {
+                fn as_raw_fd(&self) -> RawFd {
+                    self.inner.as_raw_fd()
+                }
+            }
+
+            impl IntoRawFd for $type {
+                fn into_raw_fd(self) -> RawFd {
+                    self.inner.into_raw_fd()
+                }
+            }
+        };
+
+        #[cfg(windows)]
+        const _: () = {
+            use std::os::windows::io::{AsRawSocket, AsSocket, BorrowedSocket, RawSocket};
+
+            impl AsSocket for $type {
+                fn as_socket(&self) -> BorrowedSocket<'_> {
+                    self.inner.as_socket()
+                }
+            }
+
+            impl AsRawSocket for $type {
+                fn as_raw_socket(&self) -> RawSocket {
+                    self.inner.as_raw_socket()
+                }
+            }
+        };
+    };
+}
+
+pub(crate) use {raw_inner, raw_socket};
