@@ -6,4 +6,5 @@
 #![allow(dead_code, unreachable_pub, unused_imports)]
 
 mod primitive;
+mod readiness;
 mod timers;
