@@ -3,7 +3,7 @@
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 
 use async_task::Task;
 use gopark_net::note::{self, WaitReason};
@@ -78,6 +78,13 @@ impl<T> JoinHandle<T> {
         unsafe { self.raw.waker() }.wake();
     }
 
+    /// Polls for the output on behalf of a waker that is known never to panic, and without taking
+    /// from the budget.
+    pub(crate) fn poll_trusted(&mut self, waker: &Waker) -> Poll<Result<T, JoinError>> {
+        let task = self.task.as_mut().expect("a JoinHandle has its task until it is dropped");
+        Pin::new(task).poll(&mut Context::from_waker(waker)).map(Output::into_inner)
+    }
+
     /// A handle that can abort the task and nothing else.
     pub fn abort_handle(&self) -> AbortHandle {
         // SAFETY: (1) `self.task` keeps the allocation alive.
@@ -100,20 +107,15 @@ impl<T> Future for JoinHandle<T> {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let budget = std::task::ready!(note::poll_proceed(cx));
-        let task = self
-            .task
-            .as_mut()
-            .expect("a JoinHandle has its task until it is dropped");
         let polled = if current::is_own_waker(cx.waker()) {
-            Pin::new(task).poll(cx)
+            self.poll_trusted(cx.waker())
         } else {
-            let waker = guard::guarded(cx.waker());
-            Pin::new(task).poll(&mut Context::from_waker(&waker))
+            self.poll_trusted(&guard::guarded(cx.waker()))
         };
         match polled {
-            Poll::Ready(output) => {
+            Poll::Ready(result) => {
                 budget.made_progress();
-                Poll::Ready(output.into_inner())
+                Poll::Ready(result)
             }
             Poll::Pending => {
                 note::park(WaitReason::Join);

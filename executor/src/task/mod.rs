@@ -1,13 +1,20 @@
 //! Tasks: spawning, waiting, aborting, yielding, and what belongs to a task.
 
+mod join_set;
+mod local;
 mod spawn;
 mod unconstrained;
 mod yield_now;
 
 pub use crate::g::{AbortHandle, Id, JoinError, JoinHandle};
+pub use join_set::JoinSet;
+pub use local::{AccessError, LocalKey, TaskLocalFuture};
 pub use spawn::{spawn, spawn_local};
 pub use unconstrained::{Unconstrained, unconstrained};
 pub use yield_now::{YieldNow, yield_now};
+
+#[doc(inline)]
+pub use crate::task_local;
 
 /// The id of the task that is being polled.
 ///
