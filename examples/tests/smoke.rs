@@ -1,0 +1,320 @@
+//! Every example runs, says what it should, and ends.
+//!
+//! The programs are those that `cargo test -p gopark-examples` has just built. Servers choose port 0
+//! and print what they got; they end when this test closes their standard input, even by dying.
+//! Nothing here sleeps, and nothing waits longer than `PATIENCE`.
+
+use std::{
+    env, fs,
+    io::{BufRead, BufReader, Read, Write},
+    net::{Shutdown, SocketAddr, TcpStream},
+    path::PathBuf,
+    process::{Child, Command, Stdio},
+    sync::mpsc::{self, Receiver},
+    thread,
+    time::Duration,
+};
+
+/// How long one line, one read or one end may take on a slow and busy machine.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A running example.
+struct Example {
+    name: String,
+    child: Child,
+    lines: Receiver<String>,
+}
+
+impl Example {
+    fn start(name: &str, arguments: &[&str]) -> Self {
+        let program = directory().join(format!("{name}{}", env::consts::EXE_SUFFIX));
+        assert!(
+            program.is_file(),
+            "{} is missing: run `cargo build -p gopark-examples --examples` first",
+            program.display()
+        );
+        let mut child = Command::new(program)
+            .args(arguments)
+            .arg("--smoke")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap_or_else(|error| panic!("{name} does not start: {error}"));
+        let (line, lines) = mpsc::channel();
+        let outputs: [Box<dyn Read + Send>; 2] = [
+            Box::new(child.stdout.take().unwrap()),
+            Box::new(child.stderr.take().unwrap()),
+        ];
+        for output in outputs {
+            let line = line.clone();
+            thread::spawn(move || {
+                for read in BufReader::new(output).lines().map_while(Result::ok) {
+                    let _ = line.send(read); // nobody listens to what comes after the test
+                }
+            });
+        }
+        Self {
+            name: name.to_owned(),
+            child,
+            lines,
+        }
+    }
+
+    /// The next line of output with `part` in it.
+    fn line_with(&self, part: &str) -> String {
+        let mut before = Vec::new();
+        loop {
+            match self.lines.recv_timeout(PATIENCE) {
+                Ok(line) if line.contains(part) => return line,
+                Ok(line) => before.push(line),
+                Err(error) => panic!("{}: no {part:?}: {error}; it said {before:#?}", self.name),
+            }
+        }
+    }
+
+    /// The address that a server printed.
+    fn address(&self) -> SocketAddr {
+        let line = self.line_with("listening on ");
+        let word = line
+            .trim_start_matches("listening on ")
+            .split([',', ' '])
+            .next()
+            .unwrap();
+        word.parse()
+            .unwrap_or_else(|error| panic!("{}: {line:?}: {error}", self.name))
+    }
+
+    /// Waits for the end; whether it was a good one, and all that was said and not yet read.
+    fn end(mut self) -> (bool, String) {
+        let mut said = String::new();
+        loop {
+            match self.lines.recv_timeout(PATIENCE) {
+                Ok(line) => said = said + &line + "\n",
+                Err(mpsc::RecvTimeoutError::Disconnected) => break,
+                Err(error) => panic!("{} does not end: {error}; it said\n{said}", self.name),
+            }
+        }
+        // It has closed its output, so it is about to end, if it has not.
+        let status = self.child.wait().unwrap();
+        (status.success(), said)
+    }
+
+    /// What an example that should succeed says, a server until it is told to end.
+    fn says(mut self) -> String {
+        drop(self.child.stdin.take());
+        let name = self.name.clone();
+        let (succeeded, said) = self.end();
+        assert!(succeeded, "{name} failed; it said\n{said}");
+        said
+    }
+
+    /// What an example that should fail, without being told to end, says.
+    fn complains(self) -> String {
+        let name = self.name.clone();
+        let (succeeded, said) = self.end();
+        assert!(!succeeded, "{name} succeeded; it said\n{said}");
+        said
+    }
+}
+
+impl Drop for Example {
+    fn drop(&mut self) {
+        // Fails if it has ended, which is as well.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Where cargo puts examples: beside the directory of the test that is running.
+fn directory() -> PathBuf {
+    let test = env::current_exe().unwrap();
+    test.parent()
+        .and_then(|deps| deps.parent())
+        .unwrap()
+        .join("examples")
+}
+
+fn connect(address: SocketAddr) -> TcpStream {
+    let stream = TcpStream::connect_timeout(&address, PATIENCE).unwrap();
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    stream.set_write_timeout(Some(PATIENCE)).unwrap();
+    stream
+}
+
+/// Says `text` and then that it was all, and hears the answer to its end.
+fn ask(address: SocketAddr, text: &[u8]) -> Vec<u8> {
+    let mut stream = connect(address);
+    stream.write_all(text).unwrap();
+    stream.shutdown(Shutdown::Write).unwrap();
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer).unwrap();
+    answer
+}
+
+#[test]
+fn hello_prints_what_its_task_returned() {
+    assert_eq!(Example::start("hello", &[]).says(), "hello from a task\n");
+}
+
+#[test]
+fn timers_beat_and_cut_off() {
+    let said = Example::start("timers", &[]).says();
+    let mut lines = said.lines();
+    for part in [
+        "side by side",
+        "tick 1",
+        "tick 2",
+        "tick 3",
+        "in time: Ok(42)",
+        "is dropped",
+        "too late",
+    ] {
+        let line = lines.next().unwrap_or_default();
+        assert!(
+            line.contains(part),
+            "expected {part:?} in {line:?} of\n{said}"
+        );
+    }
+}
+
+#[test]
+fn foreign_executors_drive_our_sockets() {
+    let said = Example::start("foreign", &[]).says();
+    assert_eq!(
+        said.matches("whoever polls the future").count(),
+        2,
+        "{said}"
+    );
+}
+
+#[test]
+fn echo_returns_what_the_load_client_sends() {
+    let echo = Example::start("echo", &["127.0.0.1:0"]);
+    let address = echo.address().to_string();
+    let said = Example::start("echo_load", &[&address, "20", "50", "1000"]).says();
+    assert!(
+        said.contains("20 connections, 50 messages each, 1000 bytes each"),
+        "{said}"
+    );
+    assert!(
+        said.contains("messages/s") && said.contains("p99"),
+        "{said}"
+    );
+
+    // One message larger than the buffers of four sockets together.
+    let said = Example::start("echo_load", &[&address, "2", "2", "20000000"]).says();
+    assert!(said.contains("2 connections"), "{said}");
+    echo.says();
+}
+
+#[test]
+fn proxy_passes_on_both_ways_and_closes_one_at_a_time() {
+    let echo = Example::start("echo", &["127.0.0.1:0"]);
+    let proxy = Example::start("proxy", &["127.0.0.1:0", &echo.address().to_string()]);
+    let address = proxy.address();
+    // The answer comes after the question has ended, which only a half-close lets through.
+    let question = vec![b'?'; 300_000];
+    assert!(
+        ask(address, &question) == question,
+        "the answer is not the question"
+    );
+    proxy.line_with("300000 bytes there, 300000 back");
+
+    let said = Example::start("echo_load", &[&address.to_string(), "5", "50", "100"]).says();
+    assert!(said.contains("messages/s"), "{said}");
+    proxy.says();
+    echo.says();
+}
+
+#[test]
+fn chat_tells_everybody_else() {
+    let chat = Example::start("chat", &["127.0.0.1:0"]);
+    let address = chat.address();
+    let ann = connect(address);
+    let ann_is = ann.local_addr().unwrap();
+    let mut hears_ann = BufReader::new(ann.try_clone().unwrap())
+        .lines()
+        .map(Result::unwrap);
+    let bob = connect(address);
+    let bob_is = bob.local_addr().unwrap();
+    let mut hears_bob = BufReader::new(bob.try_clone().unwrap())
+        .lines()
+        .map(Result::unwrap);
+    // The kernel accepts Bob's connection before the server does, and may do so before it has
+    // accepted Ann's; whoever comes second is announced to who came first.
+    (&ann).write_all(b"anybody there?\n").unwrap();
+    (&bob).write_all(b"me\n").unwrap();
+    let here = [format!("{ann_is}: is here"), format!("{bob_is}: is here")];
+    let told_ann = hears_ann.find(|line| !here.contains(line)).unwrap();
+    assert_eq!(told_ann, format!("{bob_is}: me"));
+    (&ann).write_all(b"welcome\n").unwrap();
+    let told_bob = hears_bob.find(|line| line.ends_with("welcome")).unwrap();
+    assert_eq!(told_bob, format!("{ann_is}: welcome"));
+
+    drop(bob);
+    drop(hears_bob);
+    assert_eq!(hears_ann.next().unwrap(), format!("{bob_is}: has left"));
+    drop((ann, hears_ann));
+    chat.says();
+}
+
+#[test]
+fn a_bad_argument_is_named() {
+    for (name, arguments, named) in [
+        ("echo", &["nowhere"][..], "\"nowhere\""),
+        ("echo", &["127.0.0.1:0", "8"], "\"8\""),
+        ("proxy", &["127.0.0.1:0"], "LISTEN and TARGET"),
+        (
+            "proxy",
+            &["127.0.0.1:port", "127.0.0.1:1"],
+            "\"127.0.0.1:port\"",
+        ),
+        ("chat", &["127.0.0.1:99999"], "\"127.0.0.1:99999\""),
+        (
+            "echo_load",
+            &["127.0.0.1:1", "none"],
+            "CONNECTIONS must be a positive number",
+        ),
+        (
+            "echo_load",
+            &["127.0.0.1:1", "1", "0"],
+            "MESSAGES must be a positive number",
+        ),
+        (
+            "echo_load",
+            &["127.0.0.1:1", "1", "1", "-1"],
+            "SIZE must be a positive number",
+        ),
+        ("echo_load", &["127.0.0.1", "1", "1", "1"], "\"127.0.0.1\""),
+    ] {
+        let said = Example::start(name, arguments).complains();
+        assert!(
+            said.contains(named),
+            "{name} {arguments:?}: no {named:?} in\n{said}"
+        );
+    }
+}
+
+/// Linux only: where the limit can be set for one process without a word of C.
+#[test]
+#[cfg(target_os = "linux")]
+fn echo_outlives_a_lack_of_file_descriptors() {
+    let echo = Example::start("echo", &["127.0.0.1:0"]);
+    let address = echo.address();
+    let descriptors = fs::read_dir(format!("/proc/{}/fd", echo.child.id()))
+        .unwrap()
+        .count();
+    let limit = format!("--nofile={}", descriptors + 4);
+    let limited = Command::new("prlimit")
+        .args(["--pid", &echo.child.id().to_string(), &limit])
+        .status()
+        .expect("prlimit, of util-linux, is installed");
+    assert!(limited.success());
+
+    let crowd: Vec<_> = (0..8).map(|_| connect(address)).collect();
+    echo.line_with("the next try is in 100 ms");
+    drop(crowd);
+    assert_eq!(ask(address, b"still there?"), b"still there?");
+    echo.says();
+}
