@@ -46,7 +46,7 @@ pub const SPEC_64: Spec = Spec {
 pub const SPEC_1000: Spec = Spec {
     name: "echo_1000",
     about: "the same over 1,000 connections",
-    full: 100_000,
+    full: 60_000,
     quick: 5_000,
     ..SPEC_1
 };

@@ -32,11 +32,11 @@ pub fn measure(entry: &Entry, lab: &Lab, options: &Options) -> io::Result<Row> {
         }
     }
     let size = if options.quick { spec.quick } else { spec.full };
-    // Idling is a matter of seconds and hardly varies.
-    let rounds = if spec.group == Group::Idle {
-        1
-    } else {
-        options.rounds
+    let rounds = match spec.group {
+        Group::Sched | Group::Wake | Group::Time | Group::Net => options.rounds,
+        // These hardly vary, and each run takes seconds.
+        Group::Mem => options.rounds.min(3),
+        Group::Idle => 1,
     };
     let count = sessions.len();
     for round in 0..rounds {

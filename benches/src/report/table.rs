@@ -26,9 +26,9 @@ fn render(
     }
     writeln!(
         text,
-        "\nMedians of {rounds} rounds (`idle`: of one), each with every peer once in rotating \
-         order; less is better. The ratio is gopark's figure divided by the better rival's, the \
-         median of the ratios of each round (least to greatest).\n"
+        "\nRounds: {rounds} (`mem`: 3 at most, `idle`: 1). Every round runs every peer once, in \
+         rotating order; figures are medians, less is better. The ratio is gopark's figure divided \
+         by the better rival's: the median over the rounds (least..greatest).\n"
     )?;
     write!(text, "| workload | unit |")?;
     for peer in peers {

@@ -4,6 +4,7 @@
 //! types are the runtime's own. Functions without `self` act on the runtime that the calling task
 //! runs on, as `tokio::spawn` does.
 
+mod gopark;
 mod smol;
 mod tokio;
 
@@ -12,6 +13,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
 
+pub use self::gopark::Gopark;
 pub use self::smol::Smol;
 pub use self::tokio::Tokio;
 
@@ -97,7 +99,10 @@ pub trait Rt: Sized + Send + Sync + 'static {
 macro_rules! with_runtime {
     ($peer:expr, $R:ident => $body:expr) => {
         match $peer {
-            $crate::peer::Peer::Gopark => None,
+            $crate::peer::Peer::Gopark => {
+                type $R = $crate::rt::Gopark;
+                Some($body)
+            }
             $crate::peer::Peer::Tokio => {
                 type $R = $crate::rt::Tokio;
                 Some($body)

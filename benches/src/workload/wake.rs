@@ -4,7 +4,7 @@ use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::foreign::Countdown;
 use super::{Group, RUNTIMES, Spec, Workload};
@@ -39,7 +39,7 @@ impl Workload for WakeForeignBusy {
 
     fn run<R: Rt>(rt: &R, size: usize) -> io::Result<Cost> {
         let countdown = Countdown::new();
-        countdown.set(SLEEPERS);
+        countdown.start(SLEEPERS);
         let mut letters = Vec::with_capacity(SLEEPERS);
         let mut tasks = Vec::with_capacity(SLEEPERS + YIELDERS);
         for _ in 0..SLEEPERS {
@@ -65,17 +65,16 @@ impl Workload for WakeForeignBusy {
             }));
         }
 
-        let start = Instant::now();
+        let mut spent = Duration::ZERO;
         for _ in 0..size {
-            countdown.set(SLEEPERS);
+            let start = countdown.start(SLEEPERS);
             for letter in &letters {
                 letter
                     .try_send(())
                     .expect("an unbounded channel of a living task takes all");
             }
-            countdown.wait();
+            spent += countdown.wait() - start;
         }
-        let cost = Cost::since(start, size * SLEEPERS);
 
         stop.store(true, Ordering::Relaxed);
         drop(letters);
@@ -84,7 +83,10 @@ impl Workload for WakeForeignBusy {
                 R::join(task).await;
             }
         });
-        Ok(cost)
+        Ok(Cost {
+            spent,
+            ops: (size * SLEEPERS) as u64,
+        })
     }
 }
 
