@@ -69,7 +69,10 @@ mod tests {
 
     fn armed_at(timers: &Arc<Timers>, tick: u64, waker: &Waker) -> Pin<Box<Alarm>> {
         let mut alarm = Box::pin(Alarm::new());
-        assert!(matches!(alarm.as_mut().arm(timers, tick, waker.clone()), Armed::First));
+        assert!(matches!(
+            alarm.as_mut().arm(timers, tick, waker.clone()),
+            Armed::First
+        ));
         alarm
     }
 
@@ -91,19 +94,52 @@ mod tests {
         count
     }
 
+    /// Runs `f` under loom with either side of its [`race`] starting.
+    ///
+    /// Both are needed: loom remembers only the last access to an atomic, so the load before a
+    /// compare-exchange hides an earlier load of the other thread, and the order in which that one
+    /// comes later is then found only if it is the order of the first run.
+    fn model(f: impl Fn(bool) + Copy + Send + Sync + 'static) {
+        for owner_starts in [true, false] {
+            loom::model(move || f(owner_starts));
+        }
+    }
+
+    fn race<A: Send + 'static, B: Send + 'static>(
+        owner_starts: bool,
+        owner: impl FnOnce() -> A + Send + 'static,
+        other: impl FnOnce() -> B + Send + 'static,
+    ) -> (A, B) {
+        if owner_starts {
+            let other = thread::spawn(other);
+            let owned = owner();
+            (owned, other.join().unwrap())
+        } else {
+            let owner = thread::spawn(owner);
+            let done = other();
+            (owner.join().unwrap(), done)
+        }
+    }
+
+    fn turner(timers: &Arc<Timers>, now: u64) -> impl FnOnce() -> usize + Send + 'static {
+        let timers = timers.clone();
+        move || fire(&timers, now)
+    }
+
+    fn closer(timers: &Arc<Timers>) -> impl FnOnce() -> usize + Send + 'static {
+        let timers = timers.clone();
+        move || close(&timers)
+    }
+
     #[test]
     fn a_dropped_alarm_is_fired_or_cancelled_and_never_touched_again() {
-        loom::model(|| {
+        model(|owner_starts| {
             let timers = timers(Instant::now());
             let (count, waker) = Count::pair();
             let alarm = armed_at(&timers, 5, &waker);
             drop(waker);
-            let turner = thread::spawn({
-                let timers = timers.clone();
-                move || fire(&timers, 5)
-            });
-            drop(alarm);
-            assert_eq!(turner.join().unwrap(), count.wakes());
+            let ((), fired) = race(owner_starts, || drop(alarm), turner(&timers, 5));
+            assert_eq!(fired, count.wakes());
             assert_eq!((timers.len(), timers.next()), (0, NEVER));
             assert_no_waker_left(&[&count]);
         });
@@ -111,17 +147,14 @@ mod tests {
 
     #[test]
     fn of_two_who_turn_the_wheel_one_fires_the_alarm_while_it_is_dropped() {
-        loom::model(|| {
+        model(|owner_starts| {
             let timers = timers(Instant::now());
             let (count, waker) = Count::pair();
             let alarm = armed_at(&timers, 5, &waker);
             drop(waker);
-            let turners = [5, 9].map(|now| {
-                let timers = timers.clone();
-                thread::spawn(move || fire(&timers, now))
-            });
-            drop(alarm);
-            let fired: usize = turners.into_iter().map(|turner| turner.join().unwrap()).sum();
+            let thief = thread::spawn(turner(&timers, 9));
+            let ((), fired) = race(owner_starts, || drop(alarm), turner(&timers, 5));
+            let fired = fired + thief.join().unwrap();
             assert_eq!(fired, count.wakes());
             assert!(fired <= 1);
             assert_no_waker_left(&[&count]);
@@ -130,40 +163,69 @@ mod tests {
 
     #[test]
     fn who_waits_with_another_waker_is_woken_or_sees_that_it_fired() {
-        loom::model(|| {
+        model(|owner_starts| {
             let timers = timers(Instant::now());
             let ((old, first), (new, second)) = (Count::pair(), Count::pair());
             let mut alarm = armed_at(&timers, 5, &first);
             drop(first);
-            let turner = thread::spawn({
-                let timers = timers.clone();
-                move || fire(&timers, 5)
-            });
-            let waits = alarm.as_mut().rewake(&second).is_pending();
-            drop(second);
-            assert_eq!(turner.join().unwrap(), 1);
-            assert_eq!(alarm.state(), State::Fired);
-            assert_eq!((old.wakes(), new.wakes()), if waits { (0, 1) } else { (1, 0) });
+            let owner = move || {
+                let waits = match alarm.state() {
+                    State::Armed(_) => alarm.as_mut().rewake(&second).is_pending(),
+                    _ => false,
+                };
+                (alarm, waits)
+            };
+            let ((alarm, waits), fired) = race(owner_starts, owner, turner(&timers, 5));
+            assert_eq!((alarm.state(), fired), (State::Fired, 1));
+            assert_eq!(
+                (old.wakes(), new.wakes()),
+                if waits { (0, 1) } else { (1, 0) }
+            );
             assert_no_waker_left(&[&old, &new]);
         });
     }
 
     #[test]
     fn who_waits_with_the_same_waker_is_woken() {
-        loom::model(|| {
+        model(|owner_starts| {
             let timers = timers(Instant::now());
             let (count, waker) = Count::pair();
             let mut alarm = armed_at(&timers, 5, &waker);
-            let turner = thread::spawn({
-                let timers = timers.clone();
-                move || fire(&timers, 5)
-            });
-            if let State::Armed(_) = alarm.state() {
-                assert!(alarm.as_mut().rewake(&waker).is_pending());
-            }
-            drop(waker);
-            turner.join().unwrap();
-            assert_eq!((alarm.state(), count.wakes()), (State::Fired, 1));
+            let owner = move || {
+                if let State::Armed(_) = alarm.state() {
+                    assert!(alarm.as_mut().rewake(&waker).is_pending());
+                }
+                alarm
+            };
+            let (alarm, fired) = race(owner_starts, owner, turner(&timers, 5));
+            assert_eq!((alarm.state(), fired, count.wakes()), (State::Fired, 1, 1));
+            drop(alarm);
+            assert_no_waker_left(&[&count]);
+        });
+    }
+
+    #[test]
+    fn a_fired_alarm_is_armed_again_while_its_wake_is_under_way() {
+        model(|owner_starts| {
+            let origin = Instant::now();
+            let timers = timers(origin);
+            let (count, waker) = Count::pair();
+            let mut alarm = armed_at(&timers, 5, &waker);
+            let again = timers.clone();
+            let owner = move || {
+                if alarm.state() == State::Fired {
+                    assert!(matches!(
+                        alarm.as_mut().reset(origin + Duration::from_millis(7)),
+                        Reset::Done
+                    ));
+                    let armed = alarm.as_mut().arm(&again, 7, waker);
+                    assert!(matches!(armed, Armed::First | Armed::Waiting));
+                }
+                alarm
+            };
+            let (alarm, fired) = race(owner_starts, owner, turner(&timers, 5));
+            let fired = fired + fire(&timers, 7);
+            assert_eq!((alarm.state(), fired), (State::Fired, count.wakes()));
             drop(alarm);
             assert_no_waker_left(&[&count]);
         });
@@ -171,23 +233,23 @@ mod tests {
 
     #[test]
     fn a_postponed_alarm_fires_late_or_its_owner_learns_that_it_was_too_late() {
-        loom::model(|| {
+        model(|owner_starts| {
             let origin = Instant::now();
             let timers = timers(origin);
             let (count, waker) = Count::pair();
             let mut alarm = armed_at(&timers, 5, &waker);
             drop(waker);
-            let turner = thread::spawn({
-                let timers = timers.clone();
-                move || fire(&timers, 5)
-            });
-            let later = origin + Duration::from_millis(8);
-            assert!(matches!(alarm.as_mut().reset(later), Reset::Done));
-            let state = alarm.state();
-            match (state, turner.join().unwrap()) {
+            let owner = move || {
+                let later = origin + Duration::from_millis(8);
+                assert!(matches!(alarm.as_mut().reset(later), Reset::Done));
+                let state = alarm.state();
+                (alarm, state)
+            };
+            let ((alarm, state), fired) = race(owner_starts, owner, turner(&timers, 5));
+            match (state, fired) {
                 (State::Armed(8), 0) => {
-                    assert_eq!(timers.next(), 8);
                     assert_eq!(fire(&timers, 7), 0, "never early");
+                    assert_eq!(timers.next(), 8);
                     assert_eq!(fire(&timers, 8), 1);
                 }
                 (State::Idle, 1) => {}
@@ -201,26 +263,26 @@ mod tests {
 
     #[test]
     fn an_alarm_set_earlier_keeps_its_waker_or_was_fired() {
-        loom::model(|| {
+        model(|owner_starts| {
             let origin = Instant::now();
             let timers = timers(origin);
             let (count, waker) = Count::pair();
             let mut alarm = armed_at(&timers, 9, &waker);
             drop(waker);
-            let turner = thread::spawn({
-                let timers = timers.clone();
-                move || fire(&timers, 9)
-            });
-            match alarm.as_mut().reset(origin + Duration::from_millis(4)) {
-                Reset::Rearm(waker) => match alarm.as_mut().arm(&timers, 4, waker) {
-                    Armed::First | Armed::Waiting => {}
-                    Armed::Due(waker) => waker.wake(),
-                    other => panic!("{other:?}"),
-                },
-                Reset::Done => assert_eq!(alarm.state(), State::Idle),
-                Reset::Drop(_) => panic!("the deadline comes"),
-            }
-            turner.join().unwrap();
+            let home = timers.clone();
+            let owner = move || {
+                match alarm.as_mut().reset(origin + Duration::from_millis(4)) {
+                    Reset::Rearm(waker) => match alarm.as_mut().arm(&home, 4, waker) {
+                        Armed::First | Armed::Waiting => {}
+                        Armed::Due(waker) => waker.wake(),
+                        other => panic!("{other:?}"),
+                    },
+                    Reset::Done => assert_eq!(alarm.state(), State::Idle),
+                    Reset::Drop(_) => panic!("the deadline comes"),
+                }
+                alarm
+            };
+            let (alarm, _) = race(owner_starts, owner, turner(&timers, 9));
             fire(&timers, 4);
             assert_eq!(count.wakes(), 1);
             drop(alarm);
@@ -230,16 +292,16 @@ mod tests {
 
     #[test]
     fn an_alarm_armed_during_the_shutdown_is_refused_or_woken() {
-        loom::model(|| {
+        model(|owner_starts| {
             let timers = timers(Instant::now());
             let (count, waker) = Count::pair();
-            let closer = thread::spawn({
-                let timers = timers.clone();
-                move || close(&timers)
-            });
-            let mut alarm = Box::pin(Alarm::new());
-            let armed = alarm.as_mut().arm(&timers, 5, waker);
-            let woken = closer.join().unwrap();
+            let home = timers.clone();
+            let owner = move || {
+                let mut alarm = Box::pin(Alarm::new());
+                let armed = alarm.as_mut().arm(&home, 5, waker);
+                (alarm, armed)
+            };
+            let ((alarm, armed), woken) = race(owner_starts, owner, closer(&timers));
             match armed {
                 Armed::Closed(_) => assert_eq!((woken, alarm.state()), (0, State::Idle)),
                 Armed::First => assert_eq!((woken, alarm.state()), (1, State::Closed)),
@@ -254,23 +316,19 @@ mod tests {
     }
 
     #[test]
-    fn an_alarm_is_dropped_and_postponed_while_its_runtime_shuts_down() {
-        loom::model(|| {
+    fn an_alarm_is_postponed_and_dropped_while_its_runtime_shuts_down() {
+        model(|owner_starts| {
             let origin = Instant::now();
             let timers = timers(origin);
             let (count, waker) = Count::pair();
             let mut alarm = armed_at(&timers, 5, &waker);
             drop(waker);
-            let closer = thread::spawn({
-                let timers = timers.clone();
-                move || close(&timers)
-            });
-            assert!(matches!(
-                alarm.as_mut().reset(origin + Duration::from_millis(6)),
-                Reset::Done
-            ));
-            drop(alarm);
-            assert_eq!(closer.join().unwrap(), count.wakes());
+            let owner = move || {
+                let later = origin + Duration::from_millis(6);
+                assert!(matches!(alarm.as_mut().reset(later), Reset::Done));
+            };
+            let ((), woken) = race(owner_starts, owner, closer(&timers));
+            assert_eq!(woken, count.wakes());
             assert_no_waker_left(&[&count]);
         });
     }
@@ -307,7 +365,10 @@ mod tests {
             assert!(matches!(armed, Armed::First));
             alarm.announce(5);
             let saw = sleeper.join().unwrap();
-            assert!(saw || told.load(Ordering::Relaxed), "it sleeps through the alarm");
+            assert!(
+                saw || told.load(Ordering::Relaxed),
+                "it sleeps through the alarm"
+            );
         });
     }
 }
