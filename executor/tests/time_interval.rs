@@ -15,7 +15,11 @@ use gopark::{
 const MS: Duration = Duration::from_millis(1);
 
 fn paused<F: Future>(test: F) -> F::Output {
-    Builder::new_current_thread().pause_time(true).build().unwrap().block_on(test)
+    Builder::new_current_thread()
+        .pause_time(true)
+        .build()
+        .unwrap()
+        .block_on(test)
 }
 
 /// The milliseconds after `start` at which the next ticks come, and for which they were planned.
@@ -34,7 +38,10 @@ fn the_first_tick_comes_at_once_and_the_others_every_period() {
         let start = Instant::now();
         let mut every = interval(10 * MS);
         assert_eq!(every.period(), 10 * MS);
-        assert_eq!(ticks(&mut every, start).await, [(0, 0), (10, 10), (20, 20), (30, 30)]);
+        assert_eq!(
+            ticks(&mut every, start).await,
+            [(0, 0), (10, 10), (20, 20), (30, 30)]
+        );
     });
 }
 
@@ -147,7 +154,11 @@ fn an_interval_can_be_polled() {
         let first = poll_fn(|cx| Poll::Ready(every.poll_tick(cx))).await;
         assert!(first.is_pending());
         time::advance(10 * MS).await;
-        assert!(poll_fn(|cx| Poll::Ready(every.poll_tick(cx))).await.is_ready());
+        assert!(
+            poll_fn(|cx| Poll::Ready(every.poll_tick(cx)))
+                .await
+                .is_ready()
+        );
     });
 }
 
@@ -157,7 +168,11 @@ fn a_period_beyond_all_time_ticks_once() {
         let start = Instant::now();
         let mut every = interval(Duration::MAX);
         every.tick().await;
-        assert!(time::timeout(Duration::from_secs(3600), every.tick()).await.is_err());
+        assert!(
+            time::timeout(Duration::from_secs(3600), every.tick())
+                .await
+                .is_err()
+        );
         assert_eq!(start.elapsed(), Duration::from_secs(3600));
     });
 }
@@ -171,7 +186,11 @@ fn panics_at(f: impl FnOnce() + std::panic::UnwindSafe) -> (String, String) {
     let me = std::thread::current().id();
     std::panic::set_hook(Box::new(move |info| {
         if std::thread::current().id() == me {
-            let file = info.location().map(Location::file).unwrap_or_default().to_owned();
+            let file = info
+                .location()
+                .map(Location::file)
+                .unwrap_or_default()
+                .to_owned();
             *PLACE.lock().unwrap() = Some((file, info.to_string()));
         }
     }));

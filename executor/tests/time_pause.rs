@@ -17,7 +17,11 @@ use gopark::{
 const MS: Duration = Duration::from_millis(1);
 
 fn paused<F: Future>(test: F) -> F::Output {
-    Builder::new_current_thread().pause_time(true).build().unwrap().block_on(test)
+    Builder::new_current_thread()
+        .pause_time(true)
+        .build()
+        .unwrap()
+        .block_on(test)
 }
 
 fn panic_message(f: impl FnOnce()) -> String {
@@ -44,7 +48,12 @@ fn paused_time_stands_still() {
 fn advance_moves_the_time_by_exactly_that_much() {
     paused(async {
         let start = Instant::now();
-        for step in [Duration::ZERO, Duration::from_nanos(1), MS, Duration::from_secs(86_400)] {
+        for step in [
+            Duration::ZERO,
+            Duration::from_nanos(1),
+            MS,
+            Duration::from_secs(86_400),
+        ] {
             let before = start.elapsed();
             time::advance(step).await;
             assert_eq!(start.elapsed(), before + step);
@@ -121,31 +130,43 @@ fn a_cancelled_deadline_does_not_attract_the_time() {
 
 #[test]
 fn time_can_be_paused_while_it_runs_and_resumed() {
-    Builder::new_current_thread().build().unwrap().block_on(async {
-        time::pause();
-        let start = Instant::now();
-        sleep(Duration::from_secs(1000)).await;
-        assert!(start.elapsed() >= Duration::from_secs(1000));
-        time::resume();
-        let resumed = Instant::now();
-        assert!(resumed >= start + Duration::from_secs(1000), "it goes on from where it stood");
-        let real = std::time::Instant::now();
-        sleep(2 * MS).await;
-        assert!(resumed.elapsed() >= 2 * MS);
-        assert!(real.elapsed() >= MS, "a resumed clock runs no faster than the real one");
-    });
+    Builder::new_current_thread()
+        .build()
+        .unwrap()
+        .block_on(async {
+            time::pause();
+            let start = Instant::now();
+            sleep(Duration::from_secs(1000)).await;
+            assert!(start.elapsed() >= Duration::from_secs(1000));
+            time::resume();
+            let resumed = Instant::now();
+            assert!(
+                resumed >= start + Duration::from_secs(1000),
+                "it goes on from where it stood"
+            );
+            let real = std::time::Instant::now();
+            sleep(2 * MS).await;
+            assert!(resumed.elapsed() >= 2 * MS);
+            assert!(
+                real.elapsed() >= MS,
+                "a resumed clock runs no faster than the real one"
+            );
+        });
 }
 
 #[test]
 fn a_sleep_from_before_the_pause_ends_in_paused_time() {
-    Builder::new_current_thread().build().unwrap().block_on(async {
-        let start = Instant::now();
-        let mut sleep = pin!(sleep(Duration::from_secs(3600)));
-        assert!(timeout(MS, sleep.as_mut()).await.is_err());
-        time::pause();
-        sleep.await;
-        assert!(start.elapsed() >= Duration::from_secs(3600));
-    });
+    Builder::new_current_thread()
+        .build()
+        .unwrap()
+        .block_on(async {
+            let start = Instant::now();
+            let mut sleep = pin!(sleep(Duration::from_secs(3600)));
+            assert!(timeout(MS, sleep.as_mut()).await.is_err());
+            time::pause();
+            sleep.await;
+            assert!(start.elapsed() >= Duration::from_secs(3600));
+        });
 }
 
 #[test]
@@ -162,7 +183,10 @@ fn misuse_says_what_to_do() {
 
     let runs = Builder::new_current_thread().build().unwrap();
     let not_paused = panic_message(|| runs.block_on(async { time::resume() }));
-    assert!(not_paused.contains("`gopark::time::pause()` first"), "{not_paused}");
+    assert!(
+        not_paused.contains("`gopark::time::pause()` first"),
+        "{not_paused}"
+    );
     let not_paused = panic_message(|| runs.block_on(async { time::advance(MS).await }));
     assert!(not_paused.contains("advance(1ms)"), "{not_paused}");
 

@@ -22,7 +22,11 @@ const MS: Duration = Duration::from_millis(1);
 const HOUR: Duration = Duration::from_secs(3600);
 
 fn paused<F: Future>(test: F) -> F::Output {
-    Builder::new_current_thread().pause_time(true).build().unwrap().block_on(test)
+    Builder::new_current_thread()
+        .pause_time(true)
+        .build()
+        .unwrap()
+        .block_on(test)
 }
 
 #[derive(Default)]
@@ -143,7 +147,11 @@ fn the_last_waker_is_woken_and_only_that() {
         assert!(poll(sleep.as_mut(), &first).is_pending());
         assert!(poll(sleep.as_mut(), &second).is_pending());
         drop(first);
-        assert_eq!(Arc::strong_count(&old), 1, "the waker that was replaced is dropped");
+        assert_eq!(
+            Arc::strong_count(&old),
+            1,
+            "the waker that was replaced is dropped"
+        );
         time::advance(5 * MS).await;
         assert_eq!((old.count(), new.count()), (0, 1));
         assert!(poll(sleep.as_mut(), &second).is_ready());
@@ -235,7 +243,11 @@ fn the_end_of_time_never_comes() {
         let mut saturated = pin!(sleep_until(start + Duration::MAX));
         assert!(poll(saturated.as_mut(), &waker).is_pending());
         sleep(HOUR).await;
-        assert_eq!(start.elapsed(), HOUR, "time did not jump to a deadline that never comes");
+        assert_eq!(
+            start.elapsed(),
+            HOUR,
+            "time did not jump to a deadline that never comes"
+        );
         assert_eq!(wakes.count(), 0);
     });
 }
@@ -271,13 +283,16 @@ fn a_sleep_may_last_longer_than_the_wheel_spans() {
 
 #[test]
 fn the_real_clock_is_never_early() {
-    Builder::new_current_thread().build().unwrap().block_on(async {
-        for micros in [1, 999, 1000, 1001, 2500] {
-            let start = std::time::Instant::now();
-            sleep(Duration::from_micros(micros)).await;
-            assert!(start.elapsed() >= Duration::from_micros(micros));
-        }
-    });
+    Builder::new_current_thread()
+        .build()
+        .unwrap()
+        .block_on(async {
+            for micros in [1, 999, 1000, 1001, 2500] {
+                let start = std::time::Instant::now();
+                sleep(Duration::from_micros(micros)).await;
+                assert!(start.elapsed() >= Duration::from_micros(micros));
+            }
+        });
 }
 
 #[test]
@@ -306,7 +321,10 @@ fn sleeps_of_many_tasks_on_several_ps_all_end() {
 fn a_sleep_made_outside_a_runtime_waits_inside_one() {
     let sleep = sleep(MS);
     let start = std::time::Instant::now();
-    Builder::new_current_thread().build().unwrap().block_on(sleep);
+    Builder::new_current_thread()
+        .build()
+        .unwrap()
+        .block_on(sleep);
     assert!(Instant::from_std(start) <= Instant::now());
 }
 
@@ -344,22 +362,31 @@ fn a_sleep_polled_in_an_entered_runtime_is_fired_by_that_one() {
 fn polling_a_sleep_after_the_shutdown_of_its_runtime_panics_and_says_why() {
     let (wakes, waker) = Wakes::pair();
     let mut sleep = Box::pin(sleep(HOUR));
-    Builder::new_current_thread().build().unwrap().block_on(async {
-        assert!(poll(sleep.as_mut(), &waker).is_pending());
-    });
+    Builder::new_current_thread()
+        .build()
+        .unwrap()
+        .block_on(async {
+            assert!(poll(sleep.as_mut(), &waker).is_pending());
+        });
     assert_eq!(wakes.count(), 1, "the shutdown woke who waited");
     let panic = catch_unwind(AssertUnwindSafe(|| poll(sleep.as_mut(), &waker))).unwrap_err();
     let message = panic.downcast_ref::<&str>().unwrap();
-    assert!(message.contains("after the shutdown of the runtime"), "{message}");
+    assert!(
+        message.contains("after the shutdown of the runtime"),
+        "{message}"
+    );
 }
 
 #[test]
 fn a_sleep_can_be_dropped_after_its_runtime() {
     let (wakes, waker) = Wakes::pair();
     let mut waiting = Box::pin(sleep(HOUR));
-    Builder::new_current_thread().build().unwrap().block_on(async {
-        assert!(poll(waiting.as_mut(), &waker).is_pending());
-    });
+    Builder::new_current_thread()
+        .build()
+        .unwrap()
+        .block_on(async {
+            assert!(poll(waiting.as_mut(), &waker).is_pending());
+        });
     drop(waiting);
     drop(waker);
     assert_eq!(Arc::strong_count(&wakes), 1);

@@ -17,7 +17,11 @@ use gopark::{
 const MS: Duration = Duration::from_millis(1);
 
 fn paused<F: Future>(test: F) -> F::Output {
-    Builder::new_current_thread().pause_time(true).build().unwrap().block_on(test)
+    Builder::new_current_thread()
+        .pause_time(true)
+        .build()
+        .unwrap()
+        .block_on(test)
 }
 
 #[test]
@@ -65,8 +69,16 @@ fn at_the_deadline_itself_the_future_is_asked_first() {
 fn no_time_at_all_is_over_at_the_first_poll() {
     paused(async {
         let mut cx = Context::from_waker(Waker::noop());
-        assert!(pin!(timeout(Duration::ZERO, pending::<()>())).poll(&mut cx).is_ready());
-        assert!(pin!(timeout_at(Instant::now(), pending::<()>())).poll(&mut cx).is_ready());
+        assert!(
+            pin!(timeout(Duration::ZERO, pending::<()>()))
+                .poll(&mut cx)
+                .is_ready()
+        );
+        assert!(
+            pin!(timeout_at(Instant::now(), pending::<()>()))
+                .poll(&mut cx)
+                .is_ready()
+        );
     });
 }
 
@@ -124,16 +136,19 @@ async fn hog(polls: &AtomicUsize) {
 
 #[test]
 fn a_future_that_uses_the_budget_up_is_cut_off_all_the_same() {
-    Builder::new_current_thread().build().unwrap().block_on(async {
-        let task = gopark::spawn(async {
-            let polls = AtomicUsize::new(0);
-            let outcome = timeout(5 * MS, hog(&polls)).await;
-            (outcome, polls.into_inner())
+    Builder::new_current_thread()
+        .build()
+        .unwrap()
+        .block_on(async {
+            let task = gopark::spawn(async {
+                let polls = AtomicUsize::new(0);
+                let outcome = timeout(5 * MS, hog(&polls)).await;
+                (outcome, polls.into_inner())
+            });
+            let (outcome, polls) = task.await.unwrap();
+            assert!(outcome.is_err());
+            assert!(polls >= 1);
         });
-        let (outcome, polls) = task.await.unwrap();
-        assert!(outcome.is_err());
-        assert!(polls >= 1);
-    });
 }
 
 #[test]

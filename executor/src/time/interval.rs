@@ -152,7 +152,7 @@ impl Interval {
     ///
     /// # Panics
     ///
-    /// As [`sleep`](super::sleep).
+    /// As [`sleep`](super::sleep()).
     pub async fn tick(&mut self) -> Instant {
         poll_fn(|cx| self.poll_tick(cx)).await
     }
@@ -162,7 +162,7 @@ impl Interval {
     ///
     /// # Panics
     ///
-    /// As [`sleep`](super::sleep).
+    /// As [`sleep`](super::sleep()).
     pub fn poll_tick(&mut self, cx: &mut Context<'_>) -> Poll<Instant> {
         let unit = ready!(note::poll_proceed(cx));
         if self

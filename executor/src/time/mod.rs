@@ -11,7 +11,7 @@
 //!
 //! Arming and cancelling are O(1) and allocate nothing: the timer's node is inside the [`Sleep`], and
 //! each P has its own wheel. A timer that was never polled, or that has fired, is dropped without a
-//! lock; and so is the deadline of a [`timeout`] whose future was ready at once.
+//! lock; and so is the deadline of a [`timeout()`] whose future was ready at once.
 //!
 //! # Which runtime
 //!

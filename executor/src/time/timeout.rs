@@ -33,7 +33,7 @@ use super::{
 ///
 /// # Panics
 ///
-/// As [`sleep`](super::sleep).
+/// As [`sleep`](super::sleep()).
 ///
 /// # Examples
 ///
@@ -74,7 +74,7 @@ pub fn timeout<F: IntoFuture>(duration: Duration, future: F) -> Timeout<F::IntoF
 ///
 /// # Panics
 ///
-/// As [`sleep`](super::sleep).
+/// As [`sleep`](super::sleep()).
 ///
 /// # Examples
 ///
