@@ -61,20 +61,30 @@ fn advance_moves_the_time_by_exactly_that_much() {
     });
 }
 
+/// Gives way until all of `tasks` tasks have told `polled` that they were polled.
+async fn all_polled(polled: &AtomicUsize, tasks: usize) {
+    while polled.load(Ordering::SeqCst) < tasks {
+        gopark::yield_now().await;
+    }
+}
+
 #[test]
 fn those_that_are_due_have_run_when_advance_returns() {
     paused(async {
-        let ran = Arc::new(AtomicUsize::new(0));
+        let (polled, ran) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
         let tasks: Vec<_> = (1..=10)
             .map(|n| {
-                let ran = ran.clone();
+                let (polled, ran) = (polled.clone(), ran.clone());
                 gopark::spawn(async move {
-                    sleep(n * MS).await;
+                    let mut sleep = pin!(sleep(n * MS));
+                    assert!(futures::poll!(sleep.as_mut()).is_pending());
+                    polled.fetch_add(1, Ordering::SeqCst);
+                    sleep.await;
                     ran.fetch_add(1, Ordering::SeqCst);
                 })
             })
             .collect();
-        gopark::yield_now().await;
+        all_polled(&polled, 10).await;
         time::advance(4 * MS).await;
         assert_eq!(ran.load(Ordering::SeqCst), 4);
         time::advance(6 * MS).await;
@@ -89,11 +99,17 @@ fn those_that_are_due_have_run_when_advance_returns() {
 fn one_advance_is_one_jump() {
     paused(async {
         let start = Instant::now();
-        let task = gopark::spawn(async move {
-            sleep(MS).await;
-            start.elapsed()
+        let polled = Arc::new(AtomicUsize::new(0));
+        let task = gopark::spawn({
+            let polled = polled.clone();
+            async move {
+                let sleep = sleep(MS);
+                polled.fetch_add(1, Ordering::SeqCst);
+                sleep.await;
+                start.elapsed()
+            }
         });
-        gopark::yield_now().await;
+        all_polled(&polled, 1).await;
         time::advance(100 * MS).await;
         assert_eq!(task.await.unwrap(), 100 * MS);
     });

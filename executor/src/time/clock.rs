@@ -290,9 +290,10 @@ pub fn resume() {
 
 /// Moves the paused time of the current runtime on by `duration`, in one jump.
 ///
-/// What is due after the jump is woken, and the caller goes to the back of the run queue; so the tasks
-/// that this woke have run once when `advance` returns. A task that sleeps repeatedly does not
-/// see the instants that the jump passes over: to let it, advance in small steps, or sleep.
+/// What is due after the jump is woken, and the caller waits behind it: all tasks that were ready before
+/// it have run once when `advance` returns. (Of those from `spawn_local` some may come later.) A task
+/// that sleeps repeatedly does not see the instants that the jump passes over: to let it, advance in
+/// small steps, or sleep.
 ///
 /// The time is moved when the future is polled first.
 ///
@@ -333,7 +334,10 @@ pub fn advance(duration: Duration) -> impl Future<Output = ()> + Send + 'static 
         let mut due = Vec::new();
         crate::sched::timer_home(|clock, timers| timers.fire(clock.now_tick(), &mut due));
         due.into_iter().for_each(std::task::Waker::wake);
-        crate::yield_now().await;
+        // A task that yields comes after all that were ready before. The caller cannot do that itself:
+        // the root of a `block_on` has no place in the queue. It fails only in a shutdown, when there
+        // is nobody left to wait for.
+        let _ = crate::spawn(crate::yield_now()).await;
     }
 }
 
