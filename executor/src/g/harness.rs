@@ -4,7 +4,7 @@ use std::future::Future;
 use std::mem::ManuallyDrop;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 
 use gopark_net::note;
 
@@ -47,7 +47,9 @@ impl<F: Future> Future for Harness<F> {
         let meta = unsafe { &*meta };
         let _current = current::enter_task(meta, cx.waker());
         if meta.is_aborted() {
-            return Poll::Ready(Output::new(Err(this.cancel())));
+            let error = this.cancel();
+            release(meta, cx.waker());
+            return Poll::Ready(Output::new(Err(error)));
         }
         note::begin_poll(note::DEFAULT_BUDGET);
         let polled = {
@@ -59,22 +61,45 @@ impl<F: Future> Future for Harness<F> {
             let future = unsafe { Pin::new_unchecked(future) };
             catch_unwind(AssertUnwindSafe(|| future.poll(cx)))
         };
-        match polled {
+        let result = match polled {
             Ok(Poll::Pending) => {
+                hold(meta, cx.waker());
                 meta.set_wait_reason(note::wait_reason());
-                Poll::Pending
+                return Poll::Pending;
             }
-            Ok(Poll::Ready(value)) => {
-                // A panic in the future's Drop does not take the value away: it was reported by
-                // the panic hook, and the task had done its work.
-                let _ = this.drop_future();
-                Poll::Ready(Output::new(Ok(value)))
-            }
-            Err(payload) => {
-                let _ = this.drop_future();
-                Poll::Ready(Output::new(Err(JoinError::panic(meta.id(), payload))))
-            }
-        }
+            Ok(Poll::Ready(value)) => Ok(value),
+            Err(payload) => Err(JoinError::panic(meta.id(), payload)),
+        };
+        // A panic in the future's Drop does not take the result away: it was reported by the panic
+        // hook, and the task had done its work.
+        forget_panic(this.drop_future());
+        release(meta, cx.waker());
+        Poll::Ready(Output::new(result))
+    }
+}
+
+/// Before a task parks for the first time: makes it hold a reference to itself (g rule 6).
+#[inline]
+fn hold(meta: &Meta, waker: &Waker) {
+    if !meta.has_parked() {
+        std::mem::forget(waker.clone());
+    }
+}
+
+/// Gives back the reference that `hold` made, if it did.
+#[inline]
+fn release(meta: &Meta, waker: &Waker) {
+    if meta.has_parked() {
+        // SAFETY: (1) `hold` forgot a clone of this task's waker, and this call, which ends the last
+        // poll of the task, takes its place.
+        drop(unsafe { Waker::new(waker.data(), waker.vtable()) });
+    }
+}
+
+/// The panic hook has reported the panic; its payload may panic in its own Drop.
+fn forget_panic(result: std::thread::Result<()>) {
+    if let Err(payload) = result {
+        std::mem::forget(payload);
     }
 }
 
@@ -118,7 +143,7 @@ impl<F> Drop for Harness<F> {
         if self.future.is_some() {
             // Dropped unpolled by `async-task`: the last waker of a detached task has gone.
             let _current = current::enter_task_context(self.meta());
-            let _ = self.drop_future();
+            forget_panic(self.drop_future());
         }
         self.meta().set_finished();
         let (site, slot) = (self.meta().site(), self.meta().slot());
@@ -146,14 +171,10 @@ impl<T> Output<T> {
 
 impl<T> Drop for Output<T> {
     fn drop(&mut self) {
-        let dropped = catch_unwind(AssertUnwindSafe(|| {
+        forget_panic(catch_unwind(AssertUnwindSafe(|| {
             // SAFETY: (1) `into_inner` forgets the wrapper, so the value is still here, and it is
             // dropped once, now.
             unsafe { ManuallyDrop::drop(&mut self.0) };
-        }));
-        if let Err(payload) = dropped {
-            // A payload may panic in its own Drop; there is nobody left to tell.
-            std::mem::forget(payload);
-        }
+        })));
     }
 }

@@ -13,6 +13,8 @@ struct Packed<T: Copy>(T);
 
 /// In the place of a wait reason: the future is gone.
 const FINISHED: u8 = u8::MAX;
+/// In the place of a wait reason: no poll has returned `Pending` yet.
+const NEVER_PARKED: u8 = u8::MAX - 1;
 
 /// A task's metadata.
 ///
@@ -23,7 +25,7 @@ const FINISHED: u8 = u8::MAX;
 /// |---|---|---|
 /// | `site`, `id`, `slot` | the spawner, once | anyone who holds a reference |
 /// | `aborted` | anyone, false to true | the harness, at each poll |
-/// | `wait` | the harness: the wait reason, at last `FINISHED` | anyone |
+/// | `wait` | the harness: at first `NEVER_PARKED`, then wait reasons, at last `FINISHED` | anyone |
 #[derive(Debug)]
 pub(crate) struct Meta {
     site: Packed<*const Site>,
@@ -46,7 +48,7 @@ impl Meta {
             id: Packed(id),
             slot: Packed(slot),
             aborted: AtomicU8::new(0),
-            wait: AtomicU8::new(WaitReason::Other as u8),
+            wait: AtomicU8::new(NEVER_PARKED),
         }
     }
 
@@ -78,6 +80,12 @@ impl Meta {
     /// Why the task is parked; meaningful while it is neither queued nor being polled.
     pub(crate) fn wait_reason(&self) -> WaitReason {
         WaitReason::from_u8(self.wait.load(Ordering::Relaxed))
+    }
+
+    /// Whether a poll has returned `Pending`. The harness asks, who alone changes it.
+    #[inline]
+    pub(crate) fn has_parked(&self) -> bool {
+        self.wait.load(Ordering::Relaxed) != NEVER_PARKED
     }
 
     /// Says that the future has been dropped.

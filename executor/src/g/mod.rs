@@ -11,7 +11,7 @@
 //! |---|---|---|---|
 //! | `Runnable<Meta>` | at most 1 | a run queue, or the M that polls | the right to poll or drop the future |
 //! | `Task<Output<_>, Meta>` | at most 1 | [`JoinHandle`] | the right to take the output |
-//! | `Waker` | any | leaf futures, [`AbortHandle`] | the right to schedule |
+//! | `Waker` | any | leaf futures, [`AbortHandle`]; the harness, one, once it has parked | the right to schedule |
 //! | slot in a [`Shard`] | exactly 1 while the future lives | the registry | the right to be found |
 //!
 //! # Rules
@@ -26,6 +26,9 @@
 //!    shard: a runtime is freed only when its shards are empty.
 //! 5. No panic leaves the harness: neither that of a poll, nor of the future's `Drop`, nor of the
 //!    output's.
+//! 6. A task that was polled and is not done holds a reference to itself. Without it `async-task`
+//!    would free a task that was detached and parked with no waker anywhere, without dropping the
+//!    future: against rule 3. So such a task lives until its runtime ends.
 
 mod abort;
 mod error;
