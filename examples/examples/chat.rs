@@ -42,9 +42,9 @@ async fn main() -> Result<(), Failure> {
     loop {
         match listener.accept().await {
             Ok((stream, peer)) => {
+                let inbox = room.enter(peer); // here and not in the task: in the order of arrival
                 let room = room.clone();
                 drop(gopark::spawn(async move {
-                    let inbox = room.enter(peer);
                     let outcome = converse(&room, &stream, peer, inbox).await;
                     room.leave(peer);
                     if let Err(error) = outcome {
