@@ -75,7 +75,10 @@ impl<P> Seat<P> {
     pub(crate) fn enter(&self) -> Option<NonNull<P>> {
         let rt = self.rt.load(Ordering::Relaxed);
         debug_assert_eq!(rt % 2, 0, "scheduler code was entered twice");
-        self.rt.store(rt.wrapping_add(1), Ordering::Relaxed);
+        // pairs with: the Acquire load in `Retake::complete`, which may meet this stay instead of the
+        // `leave` before it and must then see what came before that too: a Relaxed store would end
+        // the release sequence of `leave`.
+        self.rt.store(rt.wrapping_add(1), Ordering::Release);
         fence_light(); // StoreLoad; pairs with: the heavy fence in `retake`.
         // pairs with: nobody: what the P holds was last touched by this thread, or `install`ed by
         // it. Null means that it was retaken, and then nothing is touched.
@@ -154,7 +157,8 @@ impl<P> Retake<P> {
     /// Looks once whether the M has left the stay in scheduler code in which the retake found it.
     /// Gives the P out, or itself back: look again later, never spin for it (the M may be off CPU).
     pub(crate) fn complete(self, seat: &Seat<P>) -> Result<NonNull<P>, Self> {
-        // pairs with: the Release store in `leave`: what the M did to the P is seen by us.
+        // pairs with: the Release stores in `leave` and in the `enter` after it: what the M did to the
+        // P is seen by us.
         let now = seat.rt.load(Ordering::Acquire);
         if self.seen % 2 == 0 || now != self.seen {
             Ok(self.p)
