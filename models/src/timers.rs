@@ -1,4 +1,4 @@
-//! Timers: `entry`, `wheel`, `timers` and `alarm` of `executor/src/time`, against each other.
+//! Timers: `entry`, `wheel`, `locked_wheel`, `timers` and `alarm` of `executor/src/time`, against each other.
 //!
 //! What every model checks besides its own claim: an alarm's waker is neither lost nor dropped twice
 //! (its count of references is one in the end), and nobody touches an entry that its owner has freed
@@ -8,6 +8,8 @@
 mod alarm;
 #[path = "../../executor/src/time/entry.rs"]
 mod entry;
+#[path = "../../executor/src/time/locked_wheel.rs"]
+mod locked_wheel;
 #[path = "../../executor/src/time/tick.rs"]
 mod tick;
 #[path = "../../executor/src/time/timers.rs"]
@@ -32,6 +34,7 @@ mod tests {
     use super::{
         alarm::{Alarm, Reset},
         entry::State,
+        locked_wheel::LockedWheel,
         tick::NEVER,
         timers::{Armed, Timers},
     };
@@ -334,11 +337,38 @@ mod tests {
     }
 
     #[test]
+    fn an_alarm_is_dropped_while_its_wheel_goes_to_another_runtime() {
+        model(|owner_starts| {
+            let origin = Instant::now();
+            let wheel: &'static LockedWheel = Box::leak(Box::new(LockedWheel::new()));
+            wheel.reopen();
+            let old = Arc::new(Timers::on(wheel, origin, None));
+            let ((count, waker), (next_count, next_waker)) = (Count::pair(), Count::pair());
+            let alarm = armed_at(&old, 5, &waker);
+            drop(waker);
+            let next_runtime = move || {
+                drop(old);
+                wheel.reopen();
+                let new = Arc::new(Timers::on(wheel, origin, None));
+                let alarm = armed_at(&new, 5, &next_waker);
+                drop(next_waker);
+                (new, alarm)
+            };
+            let ((), (new, alarm)) = race(owner_starts, || drop(alarm), next_runtime);
+            assert!(count.wakes() <= 1, "dropped, or woken by the shutdown");
+            assert_eq!((new.len(), new.next(), fire(&new, 5)), (1, 5, 1));
+            assert_eq!((alarm.state(), next_count.wakes()), (State::Fired, 1));
+            drop(alarm);
+            assert_no_waker_left(&[&count, &next_count]);
+        });
+    }
+
+    #[test]
     fn a_sleeper_sees_the_new_first_alarm_or_is_told_of_it() {
         use loom::sync::atomic::{AtomicBool, AtomicU64, Ordering, fence};
 
         loom::model(|| {
-            // The sleeper's side of invariant 2 of `timers`: publish, fence, look.
+            // The sleeper's side of invariant 2 of `locked_wheel`: publish, fence, look.
             let until = Arc::new(AtomicU64::new(0));
             let told = Arc::new(AtomicBool::new(false));
             let timers = Arc::new(Timers::new(
@@ -363,7 +393,7 @@ mod tests {
             let mut alarm = Box::pin(Alarm::new());
             let armed = alarm.as_mut().arm(&timers, 5, Waker::noop().clone());
             assert!(matches!(armed, Armed::First));
-            alarm.announce(5);
+            timers.announce(5);
             let saw = sleeper.join().unwrap();
             assert!(
                 saw || told.load(Ordering::Relaxed),

@@ -4,12 +4,11 @@
 //! the pin promises that it is dropped before its memory is used for something else. Its `Drop` takes
 //! the entry out of the wheel; so whatever is filed is alive.
 //!
-//! Invariant: while the entry is ARMED, it is filed in `timers`, which is therefore not `None`.
+//! Invariant: while the entry is ARMED, it is filed in `home`, which is therefore not `None`.
 
 use std::{
     fmt,
     pin::Pin,
-    sync::Arc,
     task::{Poll, Waker},
     time::Instant,
 };
@@ -17,11 +16,11 @@ use std::{
 use super::{
     entry::{End, Entry, Postponed, State},
     tick,
-    timers::{Armed, Timers},
+    timers::{Armed, Home, Timers},
 };
 
 pub(crate) struct Alarm {
-    timers: Option<Arc<Timers>>,
+    home: Option<Home>,
     entry: Entry,
 }
 
@@ -40,7 +39,7 @@ pub(crate) enum Reset {
 impl Alarm {
     pub(crate) fn new() -> Self {
         Self {
-            timers: None,
+            home: None,
             entry: Entry::new(),
         }
     }
@@ -51,36 +50,27 @@ impl Alarm {
     }
 
     /// Files an alarm that is not armed in `timers`. After [`Armed::First`] the caller has to call
-    /// [`Alarm::announce`] once it holds no lock.
+    /// [`Timers::announce`] once it holds no lock.
     #[inline]
-    pub(crate) fn arm(
-        self: Pin<&mut Self>,
-        timers: &Arc<Timers>,
-        tick: u64,
-        waker: Waker,
-    ) -> Armed {
+    pub(crate) fn arm(self: Pin<&mut Self>, timers: &Timers, tick: u64, waker: Waker) -> Armed {
         debug_assert!(!matches!(self.state(), State::Armed(_)));
-        // SAFETY: the entry is not moved out; `timers` is not pinned structurally.
+        let home = timers.home();
+        // SAFETY: the entry is not moved out; `home` is not pinned structurally.
         let this = unsafe { self.get_unchecked_mut() };
-        if !this
-            .timers
-            .as_ref()
-            .is_some_and(|old| Arc::ptr_eq(old, timers))
-        {
-            this.timers = Some(Arc::clone(timers));
-        }
+        this.home = Some(home);
         // SAFETY: the entry is pinned because `self` is.
         let entry = unsafe { Pin::new_unchecked(&this.entry) };
-        // SAFETY: we are the owner, the entry is not ARMED, and `drop` disarms it in `self.timers`.
-        unsafe { timers.arm(entry, tick, waker) }
+        // SAFETY: we are the owner, the entry is not ARMED, and `drop` disarms it in `self.home`.
+        unsafe { home.wheel.arm(entry, tick, waker) }
     }
 
-    /// Tells who has to know that this alarm, armed for `tick`, is the first of its timers.
+    /// Where an armed alarm is filed.
     #[inline]
-    pub(crate) fn announce(&self, tick: u64) {
-        if let Some(timers) = &self.timers {
-            timers.announce(tick);
-        }
+    fn home(&self) -> Home {
+        let Some(home) = self.home else {
+            unreachable!("an armed alarm is filed somewhere");
+        };
+        home
     }
 
     /// Ends an idle alarm without filing it.
@@ -101,12 +91,10 @@ impl Alarm {
 
     #[cold]
     fn rewake_slow(self: Pin<&mut Self>, waker: &Waker) -> Poll<State> {
-        let Some(timers) = &self.timers else {
-            unreachable!("an armed alarm is filed somewhere")
-        };
+        let home = self.home();
         let waker = waker.clone();
-        // SAFETY: we are the owner, and what is armed was armed in `self.timers`.
-        let (old, state) = unsafe { timers.exchange_waker(&self.entry, waker) };
+        // SAFETY: we are the owner, and what is armed was armed in `self.home`.
+        let (old, state) = unsafe { home.wheel.exchange_waker(&self.entry, waker) };
         drop(old);
         match state {
             State::Armed(_) => Poll::Pending,
@@ -125,10 +113,8 @@ impl Alarm {
             }
             State::Armed(armed) => armed,
         };
-        let Some(timers) = &self.timers else {
-            unreachable!("an armed alarm is filed somewhere")
-        };
-        let tick = timers.tick_ceil(deadline);
+        let home = self.home();
+        let tick = home.tick_ceil(deadline);
         if (armed..tick::NEVER).contains(&tick) {
             match self.entry.postpone(armed, tick) {
                 Postponed::Done => {}
@@ -139,8 +125,8 @@ impl Alarm {
         }
         // SAFETY: the entry is pinned because `self` is.
         let entry = unsafe { Pin::new_unchecked(&self.entry) };
-        // SAFETY: we are the owner, and the entry was armed in `self.timers`.
-        match unsafe { timers.disarm(entry) } {
+        // SAFETY: we are the owner, and the entry was armed in `self.home`.
+        match unsafe { home.wheel.disarm(entry) } {
             Some(waker) if tick == tick::NEVER => Reset::Drop(waker),
             Some(waker) => Reset::Rearm(waker),
             None => {
@@ -157,13 +143,11 @@ impl Drop for Alarm {
         if !matches!(self.entry.state(), State::Armed(_)) {
             return;
         }
-        let Some(timers) = &self.timers else {
-            unreachable!("an armed alarm is filed somewhere")
-        };
+        let home = self.home();
         // SAFETY: what was pinned is dropped in its place.
         let entry = unsafe { Pin::new_unchecked(&self.entry) };
-        // SAFETY: we are the owner, and the entry was armed in `self.timers`.
-        drop(unsafe { timers.disarm(entry) });
+        // SAFETY: we are the owner, and the entry was armed in `self.home`.
+        drop(unsafe { home.wheel.disarm(entry) });
     }
 }
 

@@ -49,7 +49,8 @@
 //! | `tick` | rounding |
 //! | `wheel` | who is due when: a pure data structure |
 //! | `entry` | the state of one timer: armed, fired, closed; its waker |
-//! | `timers` | a wheel under a lock, one per P, and when it wants to be turned |
+//! | `locked_wheel` | a wheel under a lock, and when it wants to be turned |
+//! | `timers` | the locked wheel of a P, and its clock |
 //! | `alarm` | one pinned entry and the timers it is filed in |
 //! | `clock`, `instant` | what time it is |
 //! | `sleep`, `timeout`, `interval` | the futures |
@@ -59,6 +60,7 @@ pub(crate) mod clock;
 mod entry;
 mod instant;
 mod interval;
+mod locked_wheel;
 mod sleep;
 pub(crate) mod tick;
 mod timeout;

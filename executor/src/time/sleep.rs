@@ -212,21 +212,22 @@ fn arm(
     waker: std::task::Waker,
     first: FirstPoll,
 ) -> Option<std::task::Waker> {
-    let (tick, armed) = crate::sched::timer_home(|clock, timers| {
+    let armed = crate::sched::timer_home(|clock, timers| {
         if first == FirstPoll::AsksClock && clock.now() >= deadline {
-            return (0, Armed::Due(waker));
+            return Armed::Due(waker);
         }
-        match clock.tick_ceil(deadline) {
-            tick::NEVER => (tick::NEVER, Armed::Never(waker)),
-            tick => (tick, alarm.as_mut().arm(timers, tick, waker)),
+        let tick = clock.tick_ceil(deadline);
+        if tick == tick::NEVER {
+            return Armed::Never(waker);
         }
+        let armed = alarm.as_mut().arm(timers, tick, waker);
+        if matches!(armed, Armed::First) {
+            timers.announce(tick);
+        }
+        armed
     });
     match armed {
-        Armed::Waiting => None,
-        Armed::First => {
-            alarm.announce(tick);
-            None
-        }
+        Armed::Waiting | Armed::First => None,
         Armed::Never(waker) => Some(waker),
         Armed::Due(waker) => {
             alarm.settle(End::Fired);

@@ -215,6 +215,12 @@ impl<T: Linked> Wheel<T> {
         Progress::More
     }
 
+    /// Sets an empty wheel back to tick 0.
+    pub(crate) fn restart(&mut self) {
+        debug_assert_eq!(self.len, 0);
+        self.elapsed = 0;
+    }
+
     /// Takes out any entry, in no order.
     pub(crate) fn pop_any(&mut self) -> Option<NonNull<T>> {
         let entry = self.lists.iter().find_map(|list| list.head)?;
