@@ -50,6 +50,7 @@ mod m;
 mod metrics;
 mod p;
 mod primitive;
+mod ring;
 mod rng;
 mod runq;
 pub mod runtime;

@@ -35,7 +35,7 @@ pub(crate) struct P {
 
 /// The part of a P that others use.
 pub(crate) struct Remote {
-    pub(crate) stealer: Stealer<Runnable>,
+    pub(crate) stealer: Stealer,
     pub(crate) shard: Shard,
     pub(crate) timers: Arc<Timers>,
 }

@@ -1,53 +1,126 @@
-//! The local run queue of a P: `runnext` and a FIFO from which others may steal.
+//! The local run queue of a P: `runnext`, a few tasks in hand, and a ring from which others may
+//! steal.
 //!
-//! The FIFO is `crossbeam-deque`'s `Worker`; this file adds what makes it Go's: the slot in front,
-//! and the spill.
+//! ```text
+//!   push_next --> [ runnext ] --displaced--> push_back --> [ ring ] --claim--> [ hand ] --> pop
+//!                      |                                      |                              ^
+//!                      +--------------------------------------|------------------------------+
+//!                                                             +--> thieves, spill
+//! ```
 //!
 //! # Invariants
 //!
-//! 1. All methods of [`RunQueue`] are called by the owner of the P (see `seat.rs`); a [`Stealer`]
-//!    by anyone.
-//! 2. `len(queue) <= CAPACITY`: a push into a full queue first moves the older half to the
+//! 1. All methods of [`RunQueue`] are called by the owner of the P (see `seat.rs`); a
+//!    [`Stealer`]'s by anyone.
+//! 2. `len(ring) <= ring::CAPACITY`: a push into a full ring first moves its older half to the
 //!    injector, as Go's `runqputslow` does.
 //! 3. `runnext` is not stealable. It is what this P runs next, in nanoseconds; who would steal it
 //!    pays a cache miss to gain nothing. (tokio made its slot stealable, and users lost a third of
 //!    their throughput: tokio#8065, reverted in #8100.) If its P gets stuck, the P is handed on and
 //!    takes the slot along.
+//! 4. The same holds for `hand`, and therefore more than one task is taken into the hand only while
+//!    no P is idle, so that nobody is there who would steal it. What it buys is one atomic
+//!    read-modify-write for `HAND` polls instead of one for each.
 
 use std::cell::Cell;
+use std::ptr::NonNull;
+use std::sync::Arc;
 
 use crossbeam_deque::Worker;
-pub(crate) use crossbeam_deque::{Steal, Stealer};
 
 use crate::globq::GlobalQueue;
+use crate::ring::{CAPACITY, Full, Ring, Stolen};
 
-/// Go's ring holds 256.
-pub(crate) const CAPACITY: usize = 256;
-
-/// How many tasks in a row may come from `runnext` while others wait in the FIFO: a pair of tasks
+/// How many tasks in a row may come from `runnext` while others wait in the ring: a pair of tasks
 /// that wake each other must not starve the rest. Go ends such a chain by its 10 ms time slice
 /// only; 32 polls of about 50 ns are far less than a steal costs.
 const RUNNEXT_RUN: u32 = 32;
 
+/// How many tasks the owner takes out of the ring at once. Measured: 8 gains nearly all there is.
+const HAND: usize = 8;
+
+/// What the ring holds: an owning pointer that fits in a word.
+pub(crate) trait Word: Sized {
+    fn into_word(self) -> NonNull<()>;
+
+    /// # Safety
+    ///
+    /// `word` must have come from `into_word`, and be used once.
+    unsafe fn from_word(word: NonNull<()>) -> Self;
+}
+
 /// See the module.
-pub(crate) struct RunQueue<T> {
+pub(crate) struct RunQueue<T: Word> {
     next: Cell<Option<T>>,
     /// Polls in a row that came from `next`.
     next_run: Cell<u32>,
-    queue: Worker<T>,
+    hand: [Cell<usize>; HAND],
+    /// `hand[hand_head..hand_tail]` are tasks.
+    hand_head: Cell<usize>,
+    hand_tail: Cell<usize>,
+    ring: Arc<Ring>,
+    /// Where the injector's batches land: it pours into a `Worker` only.
+    scratch: Worker<T>,
 }
 
-impl<T> RunQueue<T> {
+/// The thieves' side of a [`RunQueue`].
+pub(crate) struct Stealer(Arc<Ring>);
+
+/// What came of a theft.
+#[must_use]
+pub(crate) enum Steal<T> {
+    Task(T),
+    Empty,
+    /// Another was faster; there may be more.
+    Retry,
+}
+
+impl Stealer {
+    #[inline]
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Takes the oldest task alone, for one who has no queue to steal into.
+    pub(crate) fn steal_one<T: Word>(&self) -> Option<T> {
+        let word = self.0.take()?;
+        // SAFETY: (1) out of the ring, so from `into_usize`, and used once.
+        Some(unsafe { from_usize(word) })
+    }
+}
+
+#[inline]
+fn into_usize<T: Word>(task: T) -> usize {
+    task.into_word().as_ptr().expose_provenance()
+}
+
+/// # Safety
+///
+/// `word` must have come from `into_usize::<T>`, and be used once.
+#[inline]
+unsafe fn from_usize<T: Word>(word: usize) -> T {
+    let word = NonNull::new(std::ptr::with_exposed_provenance_mut(word));
+    // SAFETY: (1) it was a NonNull when it came in.
+    let word = unsafe { word.unwrap_unchecked() };
+    // SAFETY: the caller's promise.
+    unsafe { T::from_word(word) }
+}
+
+impl<T: Word> RunQueue<T> {
     pub(crate) fn new() -> Self {
         Self {
             next: Cell::new(None),
             next_run: Cell::new(0),
-            queue: Worker::new_fifo(),
+            hand: [const { Cell::new(0) }; HAND],
+            hand_head: Cell::new(0),
+            hand_tail: Cell::new(0),
+            ring: Arc::new(Ring::new()),
+            scratch: Worker::new_fifo(),
         }
     }
 
-    pub(crate) fn stealer(&self) -> Stealer<T> {
-        self.queue.stealer()
+    pub(crate) fn stealer(&self) -> Stealer {
+        Stealer(self.ring.clone())
     }
 
     /// Readies `task` to run next. What was to run next goes to the back; true if something did,
@@ -67,70 +140,112 @@ impl<T> RunQueue<T> {
     /// Appends `task`.
     #[inline]
     pub(crate) fn push_back(&self, task: T, spill: &GlobalQueue<T>) {
-        if self.queue.len() >= CAPACITY {
-            self.spill(spill);
+        if let Err(Full(word)) = self.ring.push(into_usize(task)) {
+            self.push_back_slow(word, spill);
         }
-        self.queue.push(task);
     }
 
-    /// Moves the older half to the injector. Thieves may be faster: then less is moved.
+    /// The ring is full: moves its older half to the injector, or less if thieves are faster.
     #[cold]
     #[inline(never)]
-    fn spill(&self, spill: &GlobalQueue<T>) {
-        for _ in 0..CAPACITY / 2 {
-            match self.queue.pop() {
-                Some(task) => spill.push(task),
-                None => return,
+    fn push_back_slow(&self, mut word: usize, spill: &GlobalQueue<T>) {
+        loop {
+            let mut half = [0; CAPACITY / 2];
+            let count = self.ring.claim(&mut half);
+            for &spilled in &half[..count] {
+                // SAFETY: (1) claimed from the ring, so from `into_usize`, and used once.
+                spill.push(unsafe { from_usize(spilled) });
+            }
+            spill.count_spill();
+            match self.ring.push(word) {
+                Ok(()) => return,
+                Err(Full(back)) => word = back,
             }
         }
-        spill.count_spill();
     }
 
-    /// The next task to run.
+    /// The next task to run. `sole` says that nobody is there to steal: then a few tasks are taken
+    /// into the hand at once.
     #[inline]
-    pub(crate) fn pop(&self) -> Option<T> {
+    pub(crate) fn pop(&self, sole: impl FnOnce() -> bool) -> Option<T> {
         if let Some(task) = self.next.take() {
             let run = self.next_run.get();
             if run < RUNNEXT_RUN {
                 self.next_run.set(run + 1);
                 return Some(task);
             }
-            // It has had its turn: now the FIFO's head, and this one at its tail. The queue cannot
-            // overflow by it: one is popped.
+            // It has had its turns: now the oldest of the others, and then this one.
             self.next_run.set(0);
-            return match self.queue.pop() {
+            return match self.pop_ring(sole) {
                 None => Some(task),
-                Some(head) => {
-                    self.queue.push(task);
-                    Some(head)
+                Some(other) => {
+                    self.next.set(Some(task));
+                    Some(other)
                 }
             };
         }
         self.next_run.set(0);
-        self.queue.pop()
+        self.pop_ring(sole)
     }
 
-    /// Tasks in the FIFO, which other Ps could take.
     #[inline]
-    pub(crate) fn len(&self) -> usize {
-        self.queue.len()
+    fn pop_ring(&self, sole: impl FnOnce() -> bool) -> Option<T> {
+        let head = self.hand_head.get();
+        if head < self.hand_tail.get() {
+            self.hand_head.set(head + 1);
+            // SAFETY: (1) claimed from the ring, so from `into_usize`, and used once.
+            return Some(unsafe { from_usize(self.hand[head].get()) });
+        }
+        if self.ring.is_empty() {
+            return None;
+        }
+        let mut buffer = [0; HAND];
+        let count = self
+            .ring
+            .claim(&mut buffer[..if sole() { HAND } else { 1 }]);
+        if count == 0 {
+            return None;
+        }
+        for (cell, &word) in self.hand.iter().zip(&buffer[..count]) {
+            cell.set(word);
+        }
+        self.hand_head.set(1);
+        self.hand_tail.set(count);
+        // SAFETY: as above.
+        Some(unsafe { from_usize(buffer[0]) })
+    }
+
+    /// Tasks that other Ps could take.
+    #[inline]
+    pub(crate) fn stealable(&self) -> usize {
+        self.ring.len()
     }
 
     /// Whether there is nothing at all.
     pub(crate) fn is_empty(&self) -> bool {
         let next = self.next.take();
-        let empty = next.is_none() && self.queue.is_empty();
+        let empty =
+            next.is_none() && self.hand_head.get() == self.hand_tail.get() && self.ring.is_empty();
         self.next.set(next);
         empty
     }
 
-    /// Steals half of a victim's FIFO (`crossbeam` caps it at 32), and returns the first of it.
-    pub(crate) fn steal_from(&self, victim: &Stealer<T>) -> Steal<T> {
-        victim.steal_batch_and_pop(&self.queue)
+    /// Steals half of a victim's ring, and returns the first of it. There must be nothing here.
+    pub(crate) fn steal_from(&self, victim: &Stealer) -> Steal<T> {
+        match victim.0.steal_into(&self.ring) {
+            // SAFETY: (1) moved out of the victim's ring, so from `into_usize`, and used once.
+            Stolen::Word(word) => Steal::Task(unsafe { from_usize(word) }),
+            Stolen::Empty => Steal::Empty,
+            Stolen::Retry => Steal::Retry,
+        }
     }
 
     /// Takes a share of the injector, at most `limit`, and returns the first of it.
     pub(crate) fn steal_from_global(&self, global: &GlobalQueue<T>, limit: usize) -> Option<T> {
-        global.pop_batch(&self.queue, limit)
+        let first = global.pop_batch(&self.scratch, limit);
+        while let Some(task) = self.scratch.pop() {
+            self.push_back(task, global);
+        }
+        first
     }
 }

@@ -31,7 +31,6 @@ use crate::current;
 ///     assert_eq!(handle.await.unwrap(), 42);
 /// });
 /// ```
-#[must_use = "dropping a JoinHandle detaches its task; `drop` or `let _ =` it to say so"]
 pub struct JoinHandle<T> {
     /// None only after `drop` began.
     task: Option<Task<Output<Result<T, JoinError>>, Meta>>,
@@ -81,8 +80,13 @@ impl<T> JoinHandle<T> {
     /// Polls for the output on behalf of a waker that is known never to panic, and without taking
     /// from the budget.
     pub(crate) fn poll_trusted(&mut self, waker: &Waker) -> Poll<Result<T, JoinError>> {
-        let task = self.task.as_mut().expect("a JoinHandle has its task until it is dropped");
-        Pin::new(task).poll(&mut Context::from_waker(waker)).map(Output::into_inner)
+        let task = self
+            .task
+            .as_mut()
+            .expect("a JoinHandle has its task until it is dropped");
+        Pin::new(task)
+            .poll(&mut Context::from_waker(waker))
+            .map(Output::into_inner)
     }
 
     /// A handle that can abort the task and nothing else.

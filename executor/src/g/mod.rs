@@ -52,3 +52,16 @@ pub(crate) use shard::{Shard, ShardOwner, Site};
 
 /// A task that is due to be polled.
 pub(crate) type Runnable = async_task::Runnable<Meta>;
+
+impl crate::runq::Word for Runnable {
+    #[inline]
+    fn into_word(self) -> std::ptr::NonNull<()> {
+        self.into_raw()
+    }
+
+    #[inline]
+    unsafe fn from_word(word: std::ptr::NonNull<()>) -> Self {
+        // SAFETY: (1) from `into_raw` and used once, says the caller.
+        unsafe { Self::from_raw(word) }
+    }
+}

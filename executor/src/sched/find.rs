@@ -44,10 +44,16 @@ impl Sched {
         if !self.still_holds(m, p) {
             return None;
         }
-        match p.runq.pop() {
+        match p.runq.pop(|| self.nobody_idle()) {
             Some(task) => Some(task),
             None => self.find_slow(m, p),
         }
+    }
+
+    /// Whether all Ps are busy, so that none would steal.
+    #[inline]
+    fn nobody_idle(&self) -> bool {
+        self.idle.view().idle() == 0
     }
 
     /// The 61st round.
@@ -80,7 +86,7 @@ impl Sched {
             if !self.still_holds(m, p) {
                 return None;
             }
-            if let Some(task) = p.runq.pop() {
+            if let Some(task) = p.runq.pop(|| self.nobody_idle()) {
                 return Some(task);
             }
         }
@@ -105,7 +111,7 @@ impl Sched {
                     continue;
                 }
                 match p.runq.steal_from(&victim.remote.stealer) {
-                    Steal::Success(task) => {
+                    Steal::Task(task) => {
                         p.metrics.steals.add(1);
                         p.metrics.stolen.add(1);
                         return Some(task);

@@ -246,7 +246,7 @@ impl Drop for Sched {
             self.cancel(task);
         }
         for p in &self.ps {
-            while let Some(task) = p.runq.pop() {
+            while let Some(task) = p.runq.pop(|| true) {
                 self.cancel(task);
             }
         }

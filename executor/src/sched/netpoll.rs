@@ -127,7 +127,7 @@ impl Sched {
             std::mem::forget(payload);
         }
         m.batching.set(false);
-        let surplus = m.with_p(|p| p.runq.len() > 1).unwrap_or(false);
+        let surplus = m.with_p(|p| p.runq.stealable() > 1).unwrap_or(false);
         if surplus && self.idle.should_wake() {
             self.wakep();
         }

@@ -16,9 +16,8 @@ use std::sync::atomic::{Ordering, fence};
 use std::time::{Duration, Instant};
 
 use crate::current;
-use crate::g::{RawTask, Runnable};
+use crate::g::RawTask;
 use crate::m::{Bound, M};
-use crate::runq::Steal;
 use crate::runtime::enter_sched;
 
 use super::{Sched, lock};
@@ -83,14 +82,14 @@ impl Sched {
             self.cancel(task);
         }
         for p in &self.ps {
-            while let Some(task) = steal_one(&p.remote.stealer) {
+            while let Some(task) = p.remote.stealer.steal_one() {
                 self.cancel(task);
             }
         }
         // An idle P's `runnext` can only be had with the P.
         let taken: Vec<usize> = std::iter::from_fn(|| self.idle.take(0)).collect();
         for index in taken {
-            while let Some(task) = self.ps[index].runq.pop() {
+            while let Some(task) = self.ps[index].runq.pop(|| true) {
                 self.cancel(task);
             }
             self.idle.park(index, false);
@@ -162,16 +161,6 @@ impl Sched {
             }
             // A thread that is about to push one of them needs a moment.
             std::thread::yield_now();
-        }
-    }
-}
-
-fn steal_one(stealer: &crate::runq::Stealer<Runnable>) -> Option<Runnable> {
-    loop {
-        match stealer.steal() {
-            Steal::Success(task) => return Some(task),
-            Steal::Empty => return None,
-            Steal::Retry => {}
         }
     }
 }
