@@ -9,6 +9,13 @@
 //! P perhaps, sets `claimed`, and unparks it. An M that wants to leave by itself must find itself
 //! still in `IdleMs`, under the lock; if it does not, it has been claimed, and waits for `claimed`.
 //!
+//! # Wake against lie down
+//!
+//! Between its last look at the queues and its entry into `IdleMs` an M cannot be found. A waker that
+//! finds no M then, and can start no thread, (1) parks the P it took, (2) looks into `IdleMs` once
+//! more and begins anew if an M is there. The M (i) enters `IdleMs`, (ii) looks for work and
+//! an idle P once more. Both entry and look are under the lock: if (2) does not see (i), (ii) sees (1).
+//!
 //! # Invariant
 //!
 //! An M is in `IdleMs` (list or poller) only while its `parked` is set, and at most once.
@@ -120,7 +127,19 @@ impl Sched {
 
     /// Whether a parked `m` has a reason to get up that came before it lay down.
     pub(super) fn may_rise(&self, m: &M) -> bool {
-        m.has_bound() || (self.is_closing() && !m.is_root())
+        m.has_bound() || (self.is_closing() && !m.is_root()) || self.work_is_orphaned()
+    }
+
+    /// Whether there is work, a P to run it, and nobody who has promised to look: the work came after
+    /// the look of every M that parked. "Wake against lie down", step (ii).
+    fn work_is_orphaned(&self) -> bool {
+        self.idle.should_wake() && self.work_visible()
+    }
+
+    /// Whether some M is idle.
+    pub(super) fn has_idle_m(&self) -> bool {
+        let ms = self.idle_ms();
+        !ms.list.is_empty() || ms.poller.is_some()
     }
 
     /// What an M does that was claimed: it takes the P that came with the claim, if one did.

@@ -22,22 +22,29 @@ const REFUSED_PAUSE: u64 = 10;
 impl Sched {
     /// Gives the P `index`, which the caller took, to an M: an idle one, else a new one.
     pub(super) fn start_m(&self, index: usize, spinning: bool) {
-        if self.wake_with_p(index, spinning) {
-            return;
-        }
-        if self.may_start_thread() {
-            match self.start_thread(index, spinning) {
-                Ok(()) => return,
-                Err(error) => self.thread_refused(&error),
-            }
-            // Another M may have become idle meanwhile.
+        let (mut index, mut spinning) = (index, spinning);
+        loop {
             if self.wake_with_p(index, spinning) {
                 return;
             }
+            if self.may_start_thread() {
+                match self.start_thread(index, spinning) {
+                    Ok(()) => return,
+                    Err(error) => self.thread_refused(&error),
+                }
+            }
+            // Nobody can run it now. The work is in a queue, where whoever holds a P next, or the
+            // next submitter's wake-up, finds it; or an M that is about to park: "wake against lie
+            // down", steps (1) and (2).
+            self.idle.park(index, spinning);
+            if !self.has_idle_m() || !self.work_visible() {
+                return;
+            }
+            match self.idle.take_for_wake() {
+                Some(taken) => (index, spinning) = (taken, true),
+                None => return,
+            }
         }
-        // Nobody can run it now. The work is in a queue, where whoever holds a P next, or the next
-        // submitter's wake-up, finds it.
-        self.idle.park(index, spinning);
     }
 
     /// The current-thread flavour starts threads only to replace one that blocks.
