@@ -127,6 +127,7 @@ impl Drop for Timers {
 impl fmt::Debug for Timers {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Timers")
+            .field("len", &self.len())
             .field("next", &self.next())
             .finish_non_exhaustive()
     }
