@@ -379,10 +379,10 @@ impl Wake for MemberWaker {
 
 impl<T> Drop for JoinSet<T> {
     fn drop(&mut self) {
-        self.abort_all();
-        // The wakers in the tasks keep the inbox; nobody waits any more.
+        // Nobody waits any more, and the wakers in the tasks keep the inbox.
         let joiner = lock(&self.inbox).joiner.take();
         drop(joiner);
+        self.abort_all();
     }
 }
 
