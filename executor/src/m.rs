@@ -76,17 +76,6 @@ unsafe impl Sync for M {}
 // (`block_on` and the worker's end see to it).
 unsafe impl Send for M {}
 
-/// What an M's bound work came to.
-#[derive(Debug)]
-pub(crate) enum Bound {
-    /// Poll the root future.
-    Root,
-    /// Run this local task.
-    Task(Runnable),
-    /// Nothing is due.
-    Nothing,
-}
-
 impl M {
     /// The M of the calling thread.
     pub(crate) fn new(sched: Arc<Sched>, is_root: bool) -> Arc<Self> {
@@ -144,7 +133,8 @@ impl M {
     }
 
     /// Readies a task, from user code on this M's thread. A `yielded` task goes to the back.
-    #[inline]
+    // Always inline: it is the body of every task's schedule function, and a call costs as much again.
+    #[inline(always)]
     pub(crate) fn ready(&self, task: Runnable, yielded: bool) {
         let sched = &*self.sched;
         let wake = match self.seat.enter() {
@@ -175,28 +165,16 @@ impl M {
         self.bound_ready.load(Ordering::Relaxed)
     }
 
-    /// The next piece of bound work. The M's own thread calls it.
-    pub(crate) fn next_bound(&self) -> Bound {
+    /// Begins a turn of bound work on the M's own thread, and says whether the root is due.
+    pub(crate) fn begin_bound(&self) -> bool {
         // pairs with: the store in `set_bound_ready`.
-        if !self.bound_ready.swap(false, Ordering::AcqRel) {
-            return Bound::Nothing;
-        }
-        let task = self.next_local();
-        // pairs with: the store in `wake_root`.
-        if self.root_ready.swap(false, Ordering::AcqRel) {
-            // The task, if any, comes next: the flag is set again, so the M does not park.
-            if let Some(task) = task {
-                // SAFETY: (1) the M's own thread; (2) no other borrow lives.
-                unsafe { &mut *self.locals.get() }.queue.push_front(task);
-                self.bound_ready.store(true, Ordering::Relaxed);
-            }
-            return Bound::Root;
-        }
-        task.map_or(Bound::Nothing, Bound::Task)
+        self.bound_ready.swap(false, Ordering::AcqRel)
+            // pairs with: the store in `wake_root`, which comes before the one above.
+            && self.root_ready.swap(false, Ordering::AcqRel)
     }
 
-    /// Takes a local task that is due; more of them leave the flag set.
-    fn next_local(&self) -> Option<Runnable> {
+    /// Takes a local task that is due; if there are more, bound work is due still.
+    pub(crate) fn next_local(&self) -> Option<Runnable> {
         // SAFETY: (1) the M's own thread; (2) nothing below runs user code, so no second borrow.
         let locals = unsafe { &mut *self.locals.get() };
         locals.queue.extend(self.mailbox.try_iter());
@@ -225,7 +203,7 @@ impl M {
 
     /// Wakes the root future of this M's `block_on`.
     fn wake_root(&self) {
-        // pairs with: the swap in `next_bound`.
+        // pairs with: the swap in `begin_bound`.
         self.root_ready.store(true, Ordering::Release);
         if std::ptr::eq(current::m(), self) {
             self.bound_ready.store(true, Ordering::Relaxed);
@@ -236,7 +214,7 @@ impl M {
 
     /// Another thread made bound work due: the bound-wake race.
     fn set_bound_ready(&self) {
-        // pairs with: the swap in `next_bound`.
+        // pairs with: the swap in `begin_bound`.
         self.bound_ready.store(true, Ordering::Release);
         fence(Ordering::SeqCst); // StoreLoad; pairs with: the fence in `IdleMs`' parkers.
         if self.parked.load(Ordering::Relaxed) {

@@ -33,7 +33,7 @@ use crate::primitive::MODEL;
 use crate::primitive::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 
 /// As many as Go's ring holds.
-pub(crate) const CAPACITY: usize = if MODEL { 4 } else { 256 };
+pub(crate) const CAPACITY: usize = if MODEL { 4 } else { 1024 };
 
 /// See the module. The owner's methods say so; the others are for everyone.
 #[derive(Debug)]

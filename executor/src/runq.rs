@@ -29,15 +29,16 @@ use std::sync::Arc;
 use crossbeam_deque::Worker;
 
 use crate::globq::GlobalQueue;
+use crate::primitive::MODEL;
 use crate::ring::{CAPACITY, Full, Ring, Stolen};
 
 /// How many tasks in a row may come from `runnext` while others wait in the ring: a pair of tasks
 /// that wake each other must not starve the rest. Go ends such a chain by its 10 ms time slice
 /// only; 32 polls of about 50 ns are far less than a steal costs.
-const RUNNEXT_RUN: u32 = 32;
+const RUNNEXT_RUN: u32 = if MODEL { 2 } else { 32 };
 
 /// How many tasks the owner takes out of the ring at once. Measured: 8 gains nearly all there is.
-const HAND: usize = 8;
+const HAND: usize = if MODEL { 2 } else { 8 };
 
 /// What the ring holds: an owning pointer that fits in a word.
 pub(crate) trait Word: Sized {

@@ -140,26 +140,32 @@ impl Wake for Parker {
 }
 
 /// An M that blocks in user code, without its P.
-struct Blocked<'a>(&'a M);
+struct Blocked<'a> {
+    m: &'a M,
+    /// False if the M had no P to give up: a frame below blocks already, and takes one again.
+    had_p: bool,
+}
 
 impl<'a> Blocked<'a> {
     fn begin(m: &'a M) -> Self {
         let sched = m.sched();
         sched.blocked_ms.fetch_add(1, Ordering::Relaxed);
         sched.counters.handoffs.add_shared(1);
-        let _ = m.seat.enter();
+        let had_p = m.seat.enter().is_some();
         sched.handoff(m);
-        Self(m)
+        Self { m, had_p }
     }
 }
 
 impl Drop for Blocked<'_> {
     fn drop(&mut self) {
-        let (m, sched) = (self.0, self.0.sched());
+        let (m, sched) = (self.m, self.m.sched());
         sched.blocked_ms.fetch_sub(1, Ordering::Relaxed);
-        let _ = m.seat.enter();
-        // The P it had, else any; else it finishes this poll without one.
-        sched.sit_down(m);
-        m.seat.leave();
+        if self.had_p {
+            let _ = m.seat.enter();
+            // The P it had, else any; else it finishes this poll without one.
+            sched.sit_down(m);
+            m.seat.leave();
+        }
     }
 }

@@ -3,10 +3,14 @@
 use std::ptr::NonNull;
 
 use crate::g::Runnable;
-use crate::m::{Bound, M};
+use crate::m::M;
 use crate::p::P;
 
 use super::Sched;
+
+/// How many tasks of a P run between two turns of bound work that yields, and how many local tasks
+/// in one turn: the interval at which `find` looks beyond the local queue, too.
+const TURNS: u32 = 61;
 
 /// Polls the root future of a `block_on` once; true when it is done.
 pub(super) type Root<'a> = &'a mut dyn FnMut() -> bool;
@@ -15,32 +19,46 @@ impl Sched {
     /// Runs tasks on `m`, which is in scheduler code: until the runtime is closing, or until `root`
     /// is done.
     pub(super) fn run(&self, m: &M, mut root: Option<Root<'_>>) {
-        // Bound work and the P's take turns, so that neither starves the other.
-        let mut bound_turn = true;
         loop {
             if root.is_none() && self.is_closing() {
                 return;
             }
-            if bound_turn && m.has_bound() {
-                bound_turn = false;
-                if self.run_bound(m, &mut root) {
-                    return;
-                }
-                continue;
+            if m.has_bound() && self.run_bound(m, &mut root) {
+                return;
             }
-            bound_turn = true;
-            if let Some(p) = self.held(m) {
-                if let Some(task) = self.find(m, p) {
-                    self.run_task(m, p, task);
-                    continue;
+            match self.held(m) {
+                // Bound work and the P's take turns, so that neither starves the other.
+                Some(p) => {
+                    if !self.run_p(m, p) && !m.has_bound() {
+                        self.park(m);
+                    }
                 }
-            }
-            if !m.has_bound() {
-                self.park(m);
-            } else if self.held(m).is_none() {
-                self.sit_down(m);
+                None if m.has_bound() => self.sit_down(m),
+                None => self.park(m),
             }
         }
+    }
+
+    /// Runs what `m` finds for `p`. Returns after a task if bound work has become due, or if the P is
+    /// lost; returns false if there was nothing to run.
+    #[inline]
+    fn run_p(&self, m: &M, p: &P) -> bool {
+        // Bound work that has just had its turn and is due again has yielded: now it goes to the
+        // back, as a task would.
+        let mut turns = if m.has_bound() { TURNS } else { 1 };
+        while let Some(task) = self.find(m, p) {
+            self.run_task(m, p, task);
+            if m.has_bound() {
+                turns -= 1;
+                if turns == 0 {
+                    return true;
+                }
+            }
+            if !self.still_holds(m, p) {
+                return true;
+            }
+        }
+        false
     }
 
     /// Runs a task on `p`, which `m` holds.
@@ -56,22 +74,21 @@ impl Sched {
         let _ = m.seat.enter();
     }
 
-    /// Runs a piece of bound work; true if it was the root and that is done.
+    /// Runs the bound work that is due, once; true if the root was due and is done.
     fn run_bound(&self, m: &M, root: &mut Option<Root<'_>>) -> bool {
-        let bound = m.next_bound();
         let wake = m.spinning.get() && self.stop_spinning(m);
         m.seat.leave();
         if wake {
             self.wakep();
         }
-        let done = match (bound, root) {
-            (Bound::Root, Some(poll)) => poll(),
-            (Bound::Task(task), _) => {
-                task.run();
-                false
+        let done = m.begin_bound() && root.as_mut().is_some_and(|poll| poll());
+        for _ in 0..TURNS {
+            match m.next_local() {
+                Some(task) if !done => _ = task.run(),
+                Some(task) => self.cancel(task),
+                None => break,
             }
-            (Bound::Root, None) | (Bound::Nothing, _) => false,
-        };
+        }
         let _ = m.seat.enter();
         done
     }

@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 
 use crate::current;
 use crate::g::RawTask;
-use crate::m::{Bound, M};
+use crate::m::M;
 use crate::runtime::enter_sched;
 
 use super::{Sched, lock};
@@ -152,12 +152,8 @@ impl Sched {
                 woken.push(unsafe { task.waker() });
             });
             woken.drain(..).for_each(std::task::Waker::wake);
-            loop {
-                match m.next_bound() {
-                    Bound::Task(task) => self.cancel(task),
-                    Bound::Root => {}
-                    Bound::Nothing => break,
-                }
+            while let Some(task) = m.next_local() {
+                self.cancel(task);
             }
             // A thread that is about to push one of them needs a moment.
             std::thread::yield_now();

@@ -158,6 +158,9 @@ fn work(sched: Arc<Sched>, index: usize, spinning: bool) {
     let outer = crate::current::set_m(&*m);
     sched.install(&m, index, spinning);
     sched.run(&m, None);
+    m.seat.leave();
+    sched.drop_locals(&m);
+    let _ = m.seat.enter();
     sched.handoff(&m);
     crate::current::set_m(outer);
     drop(m);

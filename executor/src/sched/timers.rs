@@ -141,12 +141,15 @@ pub(crate) fn timer_home<R>(f: impl FnOnce(&Clock, &Arc<Timers>) -> R) -> R {
         // SAFETY: (1) `current::m` is valid while set.
         let m = unsafe { &*m };
         if std::ptr::eq(Arc::as_ptr(m.sched()), sched) {
-            // Only the address is the P's; the timers have a lock of their own, and whoever holds
-            // the P at the time fires them.
-            if let Some(timers) = m.with_p(|p| std::ptr::from_ref(&p.remote.timers)) {
-                // SAFETY: (1) Ps live as long as the `Sched`.
-                return f(&sched.clock, unsafe { &*timers });
-            }
+            // Inside `with_p`, so that the P cannot pass to one who has looked at its timers before
+            // `f` arms another.
+            let mut f = Some(f);
+            let result = m.with_p(|p| f.take().map(|f| f(&sched.clock, &p.remote.timers)));
+            return match (result.flatten(), f) {
+                (Some(result), _) => result,
+                (None, Some(f)) => f(&sched.clock, &sched.outside_timers),
+                (None, None) => unreachable!("f is taken by the call that gives a result"),
+            };
         }
     }
     f(&sched.clock, &sched.outside_timers)
