@@ -5,6 +5,27 @@
 //! runs, and no `--cfg` flag is needed: `cargo test --release -p gopark-models`.
 #![allow(dead_code, unreachable_pub, unused_imports)]
 
+// `runq.rs` and `globq.rs` name `crossbeam_deque`; here that is `deque.rs`.
+extern crate self as crossbeam_deque;
+use deque::{Injector, Steal, Worker};
+
+#[path = "../../executor/src/globq.rs"]
+mod globq;
+#[path = "../../executor/src/ring.rs"]
+mod ring;
+#[path = "../../executor/src/runq.rs"]
+mod runq;
+
+#[cfg(test)]
+mod check;
+mod claims;
+mod closing;
+mod deque;
+mod idle;
+mod poller;
 mod primitive;
+mod queues;
 mod readiness;
+mod registry;
+mod seat;
 mod timers;

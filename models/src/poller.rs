@@ -1,0 +1,155 @@
+//! Models of `executor/src/sched/{netpoll,timers}.rs`: "the timer-against-poller race", with the real
+//! `Idle`. The timers are the one word of each set that the race is about: its earliest tick.
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use loom::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering, fence};
+    use loom::thread;
+
+    use crate::check::check;
+    use crate::idle::protocol::Idle;
+
+    const NEVER: u64 = u64::MAX;
+
+    struct Sched {
+        idle: Idle,
+        /// The earliest tick of two sets of timers, as `Timers::next` gives it.
+        next: [AtomicU64; 2],
+        poll_until: AtomicU64,
+        /// The reactor's waker: it keeps what it was told before the wait.
+        notified: AtomicBool,
+        /// Ms that `ensure_poller` woke; each becomes the poller as soon as it parks.
+        started: AtomicUsize,
+    }
+
+    impl Sched {
+        fn new() -> Arc<Self> {
+            Arc::new(Self {
+                idle: Idle::new(1),
+                next: [AtomicU64::new(NEVER), AtomicU64::new(NEVER)],
+                poll_until: AtomicU64::new(0),
+                notified: AtomicBool::new(false),
+                started: AtomicUsize::new(0),
+            })
+        }
+
+        fn next_timer(&self) -> u64 {
+            let next = |set: &AtomicU64| set.load(Ordering::Relaxed);
+            self.next.iter().map(next).min().expect("two sets")
+        }
+
+        /// Steps (1) to (3); returns the tick at which the wait ends by itself.
+        fn publish_poll_until(&self) -> u64 {
+            loop {
+                let until = self.next_timer();
+                self.poll_until.store(until, Ordering::Relaxed);
+                fence(Ordering::SeqCst);
+                if self.next_timer() >= until {
+                    return until;
+                }
+            }
+        }
+
+        /// Step (a), with the fence of `Timers::announce`.
+        fn arm(&self, set: usize, tick: u64) {
+            self.next[set].store(tick, Ordering::Relaxed);
+        }
+
+        /// Steps (b) and (c).
+        fn timer_left_behind(&self, tick: u64) {
+            fence(Ordering::SeqCst);
+            if tick < self.poll_until.load(Ordering::Relaxed) {
+                self.notified.store(true, Ordering::Relaxed);
+            }
+        }
+
+        /// The hook of the timers for threads without a P.
+        fn timer_armed_outside(&self, tick: u64) {
+            fence(Ordering::SeqCst); // In `Timers::announce`.
+            if self.idle.view().has_poller() {
+                self.timer_left_behind(tick);
+            } else {
+                self.ensure_poller();
+            }
+        }
+
+        fn ensure_poller(&self) {
+            if !self.idle.view().has_poller() && self.idle.take(0).is_some() {
+                self.started.fetch_add(1, Ordering::Relaxed);
+            }
+        }
+
+        fn is_notified(&self) -> bool {
+            self.notified.load(Ordering::Relaxed)
+        }
+    }
+
+    fn spawn(sched: &Arc<Sched>, f: impl FnOnce(&Sched) + 'static) -> thread::JoinHandle<()> {
+        let sched = sched.clone();
+        thread::spawn(move || f(&sched))
+    }
+
+    /// "The timer-against-poller race": two Ms that park leave timers to the poller as it goes to
+    /// sleep. It sleeps no longer than to the earlier, or is notified.
+    #[test]
+    fn the_poller_does_not_sleep_past_a_timer_left_behind() {
+        check(3, || {
+            let sched = Sched::new();
+            let leavers = [7, 5].into_iter().enumerate().map(|(set, tick)| {
+                spawn(&sched, move |sched| {
+                    sched.arm(set, tick);
+                    sched.timer_left_behind(tick);
+                })
+            });
+            let leavers: Vec<_> = leavers.collect();
+            let until = sched.publish_poll_until();
+            leavers
+                .into_iter()
+                .for_each(|leaver| leaver.join().unwrap());
+            assert!(until <= 5 || sched.is_notified(), "asleep until {until}");
+        });
+    }
+
+    /// The same for a later wait, after the one before has ended: a stale `poll_until` costs a
+    /// notification and never spares one.
+    #[test]
+    fn the_poller_does_not_sleep_past_a_timer_in_its_second_wait() {
+        check(3, || {
+            let sched = Sched::new();
+            let leaver = spawn(&sched, |sched| {
+                sched.arm(0, 5);
+                sched.timer_left_behind(5);
+            });
+            let first = sched.publish_poll_until();
+            // The wait, which something else ended.
+            sched.poll_until.store(0, Ordering::Relaxed);
+            let notified = sched.notified.swap(false, Ordering::Relaxed);
+            let second = sched.publish_poll_until();
+            leaver.join().unwrap();
+            assert!(first <= 5 || notified || second <= 5 || sched.is_notified());
+            assert!(second <= 5 || sched.is_notified(), "asleep until {second}");
+        });
+    }
+
+    /// A thread without a P arms a timer while the last M parks and becomes the poller: it finds a
+    /// poller to tell, or a P to start one with, or the M finds the timer.
+    #[test]
+    fn a_timer_armed_outside_finds_a_poller_or_makes_one() {
+        check(3, || {
+            let sched = Sched::new();
+            let p = sched.idle.take(0).expect("it is idle");
+            let outside = spawn(&sched, |sched| {
+                sched.arm(1, 5);
+                sched.timer_armed_outside(5);
+            });
+            sched.idle.park(p, false);
+            assert!(sched.idle.become_poller());
+            let until = sched.publish_poll_until();
+            outside.join().unwrap();
+            let started = sched.started.load(Ordering::Relaxed) > 0;
+            assert!(until <= 5 || sched.is_notified() || started);
+        });
+    }
+}
