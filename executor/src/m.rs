@@ -203,8 +203,10 @@ impl M {
 
     /// Wakes the root future of this M's `block_on`.
     fn wake_root(&self) {
+        // A swap: a store would end the release sequence of another waker's, whose wake the M would then
+        // take without seeing what it was for.
         // pairs with: the swap in `begin_bound`.
-        self.root_ready.store(true, Ordering::Release);
+        self.root_ready.swap(true, Ordering::AcqRel);
         if std::ptr::eq(current::m(), self) {
             self.bound_ready.store(true, Ordering::Relaxed);
         } else {
@@ -214,8 +216,9 @@ impl M {
 
     /// Another thread made bound work due: the bound-wake race.
     fn set_bound_ready(&self) {
+        // A swap, as in `wake_root`.
         // pairs with: the swap in `begin_bound`.
-        self.bound_ready.store(true, Ordering::Release);
+        self.bound_ready.swap(true, Ordering::AcqRel);
         fence(Ordering::SeqCst); // StoreLoad; pairs with: the fence in `IdleMs`' parkers.
         if self.parked.load(Ordering::Relaxed) {
             self.sched.wake_m(self);
