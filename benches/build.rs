@@ -14,7 +14,9 @@ fn main() {
     let version = String::from_utf8(version.stdout).expect("rustc prints UTF-8");
     println!("cargo::rustc-env=GOPARK_BENCHES_RUSTC={}", version.trim());
 
-    let lock = Path::new(env!("CARGO_MANIFEST_DIR")).join("../Cargo.lock");
+    // Asked for when this runs: the checkout may be another than the one it was compiled in.
+    let package = env::var_os("CARGO_MANIFEST_DIR").expect("cargo sets CARGO_MANIFEST_DIR");
+    let lock = Path::new(&package).join("../Cargo.lock");
     println!("cargo::rerun-if-changed={}", lock.display());
     let lock = fs::read_to_string(&lock).expect("the workspace has a Cargo.lock");
     for (krate, variable) in [

@@ -30,16 +30,19 @@ impl Go {
             Err(error) => return Err(error),
         };
         let program = directory.join("versus-go");
+        let source = concat!(env!("CARGO_MANIFEST_DIR"), "/go");
+        let failed = |why: String| io::Error::other(format!("go build in {source}: {why}"));
         let built = Command::new("go")
             .args(["build", "-o"])
             .arg(&program)
             .arg(".")
-            .current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/go"))
+            .current_dir(source)
             // This toolchain and no other: what was asked for, and no download.
             .env("GOTOOLCHAIN", "local")
-            .status()?;
+            .status()
+            .map_err(|error| failed(error.to_string()))?;
         if !built.success() {
-            return Err(io::Error::other(format!("go build in benches/go: {built}")));
+            return Err(failed(built.to_string()));
         }
         Ok(Some(Self { program, version }))
     }
