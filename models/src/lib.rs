@@ -28,4 +28,5 @@ mod queues;
 mod readiness;
 mod registry;
 mod seat;
+mod tasks;
 mod timers;
