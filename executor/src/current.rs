@@ -79,11 +79,6 @@ pub(crate) fn enter_task(meta: *const Meta, waker: &Waker) -> Polling {
     enter(meta, waker.data())
 }
 
-/// The future of the task of `meta` is being dropped, until the guard is.
-pub(crate) fn enter_task_context(meta: *const Meta) -> Polling {
-    enter(meta, ptr::null())
-}
-
 /// A root future is being polled with a waker of ours, until the guard is dropped.
 pub(crate) fn enter_root(waker: &Waker) -> Polling {
     enter(ptr::null(), waker.data())

@@ -29,15 +29,13 @@
 //! # A program
 //!
 //! ```
-//! fn main() {
-//!     let sum = gopark::block_on(async {
-//!         let tasks: Vec<_> = (0..10).map(|n| gopark::spawn(async move { n * n })).collect();
-//!         let mut sum = 0;
-//!         for task in tasks {
-//!             sum += task.await.unwrap();
-//!         }
-//!         sum
-//!     });
+//! #[gopark::main]
+//! async fn main() {
+//!     let tasks: Vec<_> = (0..10).map(|n| gopark::spawn(async move { n * n })).collect();
+//!     let mut sum = 0;
+//!     for task in tasks {
+//!         sum += task.await.unwrap();
+//!     }
 //!     assert_eq!(sum, 285);
 //! }
 //! ```
@@ -65,3 +63,8 @@ pub use gopark_net as net;
 pub use block_on::block_on;
 pub use task::{spawn, spawn_local, yield_now};
 pub use time::Duration;
+
+/// The programs in the README, run as doctests.
+#[doc = include_str!("../../README.md")]
+#[cfg(doctest)]
+struct ReadmeDoctests;

@@ -222,6 +222,11 @@ impl<T: Word> RunQueue<T> {
         self.ring.len()
     }
 
+    /// How many tasks can be appended before the ring spills.
+    pub(crate) fn room(&self) -> usize {
+        CAPACITY - self.ring.len()
+    }
+
     /// Whether there is nothing at all.
     pub(crate) fn is_empty(&self) -> bool {
         let next = self.next.take();

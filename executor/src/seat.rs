@@ -53,6 +53,7 @@ pub(crate) struct Seat<P> {
 
 /// A retake that has unseated the M and waits for it to leave scheduler code.
 #[cfg(test)]
+#[allow(dead_code, reason = "the models call it; no monitor does yet")]
 #[must_use = "a retaken P belongs to the taker as soon as the retake is complete"]
 #[derive(Debug)]
 pub(crate) struct Retake<P> {
@@ -135,6 +136,7 @@ impl<P> Seat<P> {
 
     /// (5) Unseats the M from `p`. The P is the taker's when `complete` says so.
     #[cfg(test)]
+    #[allow(dead_code, reason = "the models call it; no monitor does yet")]
     pub(crate) fn retake(&self, p: NonNull<P>) -> Option<Retake<P>> {
         self.p
             .compare_exchange(
@@ -153,6 +155,7 @@ impl<P> Seat<P> {
 }
 
 #[cfg(test)]
+#[allow(dead_code, reason = "the models call it; no monitor does yet")]
 impl<P> Retake<P> {
     /// Looks once whether the M has left the stay in scheduler code in which the retake found it.
     /// Gives the P out, or itself back: look again later, never spin for it (the M may be off CPU).

@@ -9,7 +9,6 @@
 //! No order loses the abort of a task that goes on living.
 
 use std::fmt;
-use std::ptr::NonNull;
 use std::task::Waker;
 
 use super::Id;
@@ -40,14 +39,13 @@ impl AbortHandle {
     /// The task's allocation must be alive during the call.
     pub(super) unsafe fn new(task: RawTask) -> Self {
         // SAFETY: (1) alive, says the caller.
-        Self {
-            waker: unsafe { task.waker() },
-        }
+        let waker = unsafe { task.waker() };
+        Self { waker }
     }
 
     fn raw(&self) -> RawTask {
-        let ptr = self.waker.data().cast_mut().cast();
-        RawTask::new(NonNull::new(ptr).expect("a task's waker carries the task's address"))
+        // SAFETY: (1) the waker came from a task.
+        unsafe { RawTask::from_waker(&self.waker) }
     }
 
     /// Asks the task to stop; see [`JoinHandle::abort`](super::JoinHandle::abort).

@@ -8,30 +8,16 @@ use std::task::{Context, Poll, Waker};
 
 use gopark_net::note;
 
-use super::{JoinError, Meta};
+use super::{JoinError, Meta, RawTask};
 use crate::current;
 
-/// A spawned future and the address of its task's metadata.
-pub(crate) struct Harness<F> {
-    /// None once it was dropped, which is before the output is given out.
-    future: Option<F>,
-    meta: *const Meta,
-}
-
-// SAFETY: (1) the metadata is Sync and outlives the harness, which lies in the same allocation.
-unsafe impl<F: Send> Send for Harness<F> {}
+/// A spawned future; None once it was dropped, which is in the last poll. By then the task is
+/// unregistered, and to drop the harness does nothing more (g rule 1: it is never dropped earlier).
+pub(crate) struct Harness<F>(Option<F>);
 
 impl<F> Harness<F> {
-    pub(crate) fn new(future: F, meta: &Meta) -> Self {
-        Self {
-            future: Some(future),
-            meta,
-        }
-    }
-
-    fn meta(&self) -> &Meta {
-        // SAFETY: as for Send, (1).
-        unsafe { &*self.meta }
+    pub(crate) fn new(future: F) -> Self {
+        Self(Some(future))
     }
 }
 
@@ -42,19 +28,20 @@ impl<F: Future> Future for Harness<F> {
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         // SAFETY: (1) `future` is not moved below: it is re-pinned, or dropped in place.
         let this = unsafe { self.get_unchecked_mut() };
-        let meta = this.meta;
-        // SAFETY: as for Send, (1).
-        let meta = unsafe { &*meta };
+        // SAFETY: (1) only `async-task` polls a harness, with a waker of the task's own.
+        let task = unsafe { RawTask::from_waker(cx.waker()) };
+        // SAFETY: (1) the `Runnable` that is being run keeps the allocation alive.
+        let meta = unsafe { task.meta() };
         let _current = current::enter_task(meta, cx.waker());
         if meta.is_aborted() {
-            let error = this.cancel();
-            release(meta, cx.waker());
+            let error = this.cancel(meta);
+            this.finish(meta, cx.waker());
             return Poll::Ready(Output::new(Err(error)));
         }
         note::begin_poll(note::DEFAULT_BUDGET);
         let polled = {
             let future = this
-                .future
+                .0
                 .as_mut()
                 .expect("a task is not polled after its completion");
             // SAFETY: (1) the harness is pinned and `future` never moves.
@@ -73,7 +60,7 @@ impl<F: Future> Future for Harness<F> {
         // A panic in the future's Drop does not take the result away: it was reported by the panic
         // hook, and the task had done its work.
         forget_panic(this.drop_future());
-        release(meta, cx.waker());
+        this.finish(meta, cx.waker());
         Poll::Ready(Output::new(result))
     }
 }
@@ -83,16 +70,6 @@ impl<F: Future> Future for Harness<F> {
 fn hold(meta: &Meta, waker: &Waker) {
     if !meta.has_parked() {
         std::mem::forget(waker.clone());
-    }
-}
-
-/// Gives back the reference that `hold` made, if it did.
-#[inline]
-fn release(meta: &Meta, waker: &Waker) {
-    if meta.has_parked() {
-        // SAFETY: (1) `hold` forgot a clone of this task's waker, and this call, which ends the last
-        // poll of the task, takes its place.
-        drop(unsafe { Waker::new(waker.data(), waker.vtable()) });
     }
 }
 
@@ -106,12 +83,28 @@ fn forget_panic(result: std::thread::Result<()>) {
 impl<F> Harness<F> {
     /// Drops the future of an aborted task.
     #[cold]
-    fn cancel(&mut self) -> JoinError {
+    fn cancel(&mut self, meta: &Meta) -> JoinError {
         note::begin_poll(note::UNLIMITED);
-        let id = self.meta().id();
         match self.drop_future() {
-            Ok(()) => JoinError::cancelled(id),
-            Err(payload) => JoinError::panic(id, payload),
+            Ok(()) => JoinError::cancelled(meta.id()),
+            Err(payload) => JoinError::panic(meta.id(), payload),
+        }
+    }
+
+    /// Ends the last poll: unregisters the task, and gives back the reference that `hold` made, if
+    /// it did.
+    #[inline]
+    fn finish(&self, meta: &Meta, waker: &Waker) {
+        debug_assert!(self.0.is_none(), "the future goes before its registration");
+        let has_parked = meta.has_parked();
+        meta.set_finished();
+        // SAFETY: (1) until `remove` has returned the shard cannot be freed: g rule 4.
+        let shard = unsafe { &*(*meta.site()).shard() };
+        shard.remove(meta.slot());
+        if has_parked {
+            // SAFETY: (1) `hold` forgot a clone of this task's waker, and this call, which ends the
+            // last poll of the task, takes its place.
+            drop(unsafe { Waker::new(waker.data(), waker.vtable()) });
         }
     }
 
@@ -121,7 +114,7 @@ impl<F> Harness<F> {
         if std::mem::needs_drop::<F>() {
             // If the drop panics, the option is left `Some` of a half-dropped future: so it is
             // emptied without a drop then.
-            let future: *mut Option<F> = &mut self.future;
+            let future: *mut Option<F> = &mut self.0;
             let dropped = catch_unwind(AssertUnwindSafe(|| {
                 // SAFETY: (1) the value is dropped in place, as pinning demands; (2) it is
                 // overwritten below before anyone can see it.
@@ -131,25 +124,9 @@ impl<F> Harness<F> {
             unsafe { future.write(None) };
             dropped
         } else {
-            self.future = None;
+            self.0 = None;
             Ok(())
         }
-    }
-}
-
-impl<F> Drop for Harness<F> {
-    #[inline]
-    fn drop(&mut self) {
-        if self.future.is_some() {
-            // Dropped unpolled by `async-task`: the last waker of a detached task has gone.
-            let _current = current::enter_task_context(self.meta());
-            forget_panic(self.drop_future());
-        }
-        self.meta().set_finished();
-        let (site, slot) = (self.meta().site(), self.meta().slot());
-        // SAFETY: (1) until `remove` has returned the shard cannot be freed: g rule 4.
-        let shard = unsafe { &*(*site).shard() };
-        shard.remove(slot);
     }
 }
 

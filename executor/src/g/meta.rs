@@ -8,7 +8,7 @@ use super::{Id, Site};
 
 /// A value that is content with the alignment of a `u16`. It can be read, but not borrowed.
 #[derive(Clone, Copy, Debug)]
-#[repr(packed(2))]
+#[repr(Rust, packed(2))]
 struct Packed<T: Copy>(T);
 
 /// In the place of a wait reason: the future is gone.

@@ -20,7 +20,7 @@
 //!    set and is run once more, so that the harness drops the future and every `JoinHandle`
 //!    resolves. (`async-task` would abort the process if the future's `Drop` panicked.)
 //! 2. `Meta` lives as long as the allocation; `meta.site`, `id` and `slot` never change.
-//! 3. A task's slot is vacated by `Harness::drop`, that is before the allocation can die. So
+//! 3. A task's slot is vacated in its last poll, that is before the allocation can die. So
 //!    whoever finds a pointer in a slot and locks the slot may use the task until it unlocks.
 //! 4. A `Shard`, its `Site`s and the `Sched` they point to outlive every future registered in that
 //!    shard: a runtime is freed only when its shards are empty.

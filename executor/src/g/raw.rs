@@ -30,6 +30,18 @@ impl RawTask {
         Self(unsafe { NonNull::new_unchecked(ptr.cast_mut()) })
     }
 
+    /// The task of a waker.
+    ///
+    /// # Safety
+    ///
+    /// The waker must be a task's own: what `async-task` makes.
+    #[inline]
+    pub(crate) unsafe fn from_waker(waker: &Waker) -> Self {
+        let ptr = NonNull::new(waker.data().cast_mut().cast());
+        // SAFETY: (1) such a waker carries the address of its task.
+        Self(unsafe { ptr.unwrap_unchecked() })
+    }
+
     pub(crate) fn as_ptr(self) -> *const () {
         self.0.as_ptr()
     }

@@ -160,8 +160,9 @@ impl Registry {
     /// Gives a removed slot back, as the owner of the shard.
     #[inline]
     pub(crate) fn free(&self, owner: &mut RegistryOwner, index: u32) {
+        // Release, to go on with the release sequence of `remove`; pairs with: the load in `is_empty`.
         self.slot(index)
-            .store(vacant(owner.free), Ordering::Relaxed);
+            .store(vacant(owner.free), Ordering::Release);
         owner.free = index;
     }
 
@@ -170,7 +171,8 @@ impl Registry {
         let slot = self.slot(index);
         let mut head = self.remote.load(Ordering::Relaxed);
         loop {
-            slot.store(vacant(head), Ordering::Relaxed);
+            // Release, as in `free`.
+            slot.store(vacant(head), Ordering::Release);
             // pairs with: the Acquire swap in `reserve_slow`.
             match self.remote.compare_exchange_weak(
                 head,
@@ -212,8 +214,8 @@ impl Registry {
         let mut index = 0;
         while let Some(slot) = self.slot_checked(index) {
             index += 1;
-            // pairs with: the exchange in `remove`: who sees the slots empty sees the futures
-            // dropped.
+            // pairs with: the exchange in `remove` and the stores in `free` and `free_remote` after it:
+            // who sees the slots empty sees the futures dropped.
             let word = slot.load(Ordering::Acquire);
             if word != 0 && word & VACANT == 0 {
                 return false;
@@ -230,9 +232,11 @@ impl Registry {
         // index over.
         let slots = self.chunks[chunk].load(Ordering::Relaxed);
         debug_assert!(!slots.is_null());
-        // SAFETY: (1) the owner made the chunk before it gave the index out; (2) chunks are freed
-        // with the registry only; (3) offset < chunk_len(chunk).
-        unsafe { &*slots.add(offset as usize) }
+        // SAFETY: (1) the owner made the chunk before it gave the index out; (2) offset <
+        // chunk_len(chunk).
+        let slot = unsafe { slots.add(offset as usize) };
+        // SAFETY: (1) as above; (2) chunks are freed with the registry only.
+        unsafe { &*slot }
     }
 
     /// The slot `index`, if its chunk exists.
@@ -244,7 +248,9 @@ impl Registry {
             return None;
         }
         // SAFETY: as in `slot`, with the chunk seen to exist.
-        Some(unsafe { &*slots.add(offset as usize) })
+        let slot = unsafe { slots.add(offset as usize) };
+        // SAFETY: as in `slot`.
+        Some(unsafe { &*slot })
     }
 }
 

@@ -68,7 +68,7 @@ impl View {
 impl Idle {
     /// All `procs` Ps are idle.
     pub(crate) fn new(procs: usize) -> Self {
-        assert!(procs >= 1 && procs <= MAX_PROCS);
+        assert!((1..=MAX_PROCS).contains(&procs));
         let mask = (0..procs.div_ceil(64))
             .map(|word| {
                 let bits = (procs - word * 64).min(64);

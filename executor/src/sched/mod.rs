@@ -294,9 +294,10 @@ fn schedule_remote(task: Runnable, sched: *const Sched) {
 /// The schedule function of tasks bound to one M.
 fn schedule_local(task: Runnable, _: async_task::ScheduleInfo) {
     let site = task.metadata().site();
+    // SAFETY: as in `schedule`.
+    let shard = unsafe { (*site).shard() };
     // SAFETY: as in `schedule`; the shard is the M's.
-    let shard = unsafe { &*(*site).shard() };
-    let m = shard.bound();
+    let m = unsafe { (*shard).bound() };
     // After the push the M may run the task, end, and be dropped by its thread.
     // SAFETY: (1) the M was made by `Arc::new_cyclic`, and does not go before its local tasks.
     unsafe { Arc::increment_strong_count(m) };

@@ -88,7 +88,7 @@ unsafe fn make<F: Future>(
     // SAFETY: (1) Send or bound to this thread, says the caller; (2) both callers demand 'static;
     // (3) the schedule function is Send, Sync and 'static.
     let (runnable, task) =
-        unsafe { builder.spawn_unchecked(|meta| Harness::new(future, meta), WithInfo(schedule)) };
+        unsafe { builder.spawn_unchecked(|_| Harness::new(future), WithInfo(schedule)) };
     let raw = runnable.into_raw();
     // SAFETY: (1) straight from `into_raw`.
     let runnable = unsafe { Runnable::from_raw(raw) };
