@@ -13,6 +13,10 @@ mod locked_wheel;
 #[path = "../../executor/src/time/tick.rs"]
 mod tick;
 #[path = "../../executor/src/time/timers.rs"]
+#[expect(
+    clippy::module_inception,
+    reason = "it is the model of the file of that name"
+)]
 mod timers;
 #[path = "../../executor/src/time/wheel.rs"]
 mod wheel;
@@ -383,7 +387,7 @@ mod tests {
                 })),
             ));
             let sleeper = thread::spawn({
-                let (timers, until) = (timers.clone(), until.clone());
+                let (timers, until) = (timers.clone(), until);
                 move || {
                     until.store(u64::MAX, Ordering::Relaxed);
                     fence(Ordering::SeqCst);
