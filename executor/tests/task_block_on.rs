@@ -272,6 +272,10 @@ fn tasks_outlive_the_block_on_that_spawned_them() {
 fn on_the_current_thread_flavour_tasks_wait_for_the_next_block_on() {
     let _alarm = alarm();
     let runtime = current();
+    #[expect(
+        clippy::async_yields_async,
+        reason = "the task is to outlive the block_on"
+    )]
     let handle = runtime.block_on(async { gopark::spawn(async { std::thread::current().id() }) });
     assert!(!handle.is_finished());
     assert_eq!(

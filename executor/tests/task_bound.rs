@@ -221,7 +221,6 @@ fn a_local_task_that_panics_fails_its_handle() {
             let error =
                 task::spawn_local(async { panic_any(Rc::strong_count(&Rc::new(())) as u64) })
                     .await
-                    .map(|()| ())
                     .unwrap_err();
             assert_eq!(*error.into_panic().downcast::<u64>().unwrap(), 1);
             assert_eq!(*task::spawn_local(async { Rc::new(2) }).await.unwrap(), 2);

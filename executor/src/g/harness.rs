@@ -99,7 +99,9 @@ impl<F> Harness<F> {
         let has_parked = meta.has_parked();
         meta.set_finished();
         // SAFETY: (1) until `remove` has returned the shard cannot be freed: g rule 4.
-        let shard = unsafe { &*(*meta.site()).shard() };
+        let shard = unsafe { (*meta.site()).shard() };
+        // SAFETY: as above.
+        let shard = unsafe { &*shard };
         shard.remove(meta.slot());
         if has_parked {
             // SAFETY: (1) `hold` forgot a clone of this task's waker, and this call, which ends the

@@ -100,7 +100,9 @@ unsafe fn make<F: Future>(
 fn shard_of(runnable: &Runnable) -> &Shard {
     let site = runnable.metadata().site();
     // SAFETY: (1) the future lives, so the site and the shard do: g rule 4.
-    unsafe { &*(*site).shard() }
+    let shard = unsafe { (*site).shard() };
+    // SAFETY: as above.
+    unsafe { &*shard }
 }
 
 impl Sched {
