@@ -47,6 +47,7 @@ mod globq;
 mod m;
 mod metrics;
 mod p;
+mod pace;
 mod primitive;
 mod ring;
 mod rng;

@@ -4,7 +4,7 @@
 //!
 //! | field | owner (see `seat.rs`, rule 2) | everyone |
 //! |---|---|---|
-//! | `runq`, `tick`, `rng`, `shard_owner` | reads and writes | - |
+//! | `runq`, `tick`, `rng`, `pace`, `shard_owner` | reads and writes | - |
 //! | `stealer`, `shard`, `timers` | as everyone | their own protocols |
 //! | `metrics` | writes | reads |
 
@@ -15,6 +15,7 @@ use crossbeam_utils::CachePadded;
 
 use crate::g::{Runnable, Shard, ShardOwner};
 use crate::metrics::Counters;
+use crate::pace::Pace;
 use crate::rng::Rng;
 use crate::runq::{RunQueue, Stealer};
 use crate::sched::Sched;
@@ -29,6 +30,7 @@ pub(crate) struct P {
     pub(crate) rng: Rng,
     shard_owner: UnsafeCell<ShardOwner>,
     pub(crate) metrics: Counters,
+    pub(crate) pace: Pace,
     /// On lines of their own: other Ps look at these while the owner runs.
     pub(crate) remote: CachePadded<Remote>,
 }
@@ -56,6 +58,7 @@ impl P {
             rng: Rng::new(seed, index as u64),
             shard_owner: UnsafeCell::new(ShardOwner::new()),
             metrics: Counters::default(),
+            pace: Pace::new(),
             remote: CachePadded::new(Remote {
                 stealer: runq.stealer(),
                 shard: Shard::new(sched),

@@ -117,6 +117,9 @@ impl Sched {
         if ready.is_empty() {
             return;
         }
+        if let Some(p) = self.held(m) {
+            p.pace.begin(p.metrics.polls.get());
+        }
         m.seat.leave();
         m.batching.set(true);
         let mut wakers = ready.drain(..);
@@ -127,7 +130,9 @@ impl Sched {
             std::mem::forget(payload);
         }
         m.batching.set(false);
-        let surplus = m.with_p(|p| p.runq.stealable() > 1).unwrap_or(false);
+        let surplus = m
+            .with_p(|p| p.pace.worth_a_wake(p.runq.stealable()))
+            .unwrap_or(false);
         if surplus && self.idle.should_wake() {
             self.wakep();
         }

@@ -57,7 +57,9 @@ impl Sched {
     pub(super) fn park(&self, m: &M) {
         if let Some(p) = m.seat.release() {
             // SAFETY: (1) Ps live as long as the `Sched`.
-            let index = unsafe { p.as_ref() }.index();
+            let p = unsafe { p.as_ref() };
+            p.pace.end(p.metrics.polls.get());
+            let index = p.index();
             m.last_p.set(index);
             self.idle.park(index, m.spinning.replace(false));
             // "Submit against park", step (c). Whoever takes the P by this spins, and so nobody
