@@ -5,7 +5,7 @@
 //! | field | the M's thread | others |
 //! |---|---|---|
 //! | `seat` | enters, leaves, installs, releases | retake |
-//! | `spinning`, `last_p`, `batching`, `locals` | reads and writes | - |
+//! | `spinning`, `last_p`, `batching`, `locals`, `own_due`, `own_root` | reads and writes | - |
 //! | `next_p`, `next_spinning`, `claimed` | takes | write once, after taking the M from `IdleMs` |
 //! | `mailbox`, `bound_ready`, `root_ready` | takes | push, set |
 //! | `parked` | writes | read |
@@ -48,6 +48,10 @@ pub(crate) struct M {
     /// one decision follows for all.
     pub(crate) batching: Cell<bool>,
     locals: UnsafeCell<Locals>,
+    /// The M's own thread has made bound work due, or the root in particular: what `bound_ready` and
+    /// `root_ready` are for other threads, without their read-modify-writes.
+    own_due: Cell<bool>,
+    own_root: Cell<bool>,
 
     /// Inside `block_on`; else a worker.
     is_root: bool,
@@ -84,6 +88,8 @@ impl M {
             spinning: Cell::new(false),
             last_p: Cell::new(0),
             batching: Cell::new(false),
+            own_due: Cell::new(false),
+            own_root: Cell::new(false),
             locals: UnsafeCell::new(Locals {
                 queue: VecDeque::new(),
                 owner: ShardOwner::new(),
@@ -162,25 +168,32 @@ impl M {
     /// Whether bound work may be due.
     #[inline]
     pub(crate) fn has_bound(&self) -> bool {
-        self.bound_ready.load(Ordering::Relaxed)
+        self.own_due.get() || self.bound_ready.load(Ordering::Relaxed)
     }
 
     /// Begins a turn of bound work on the M's own thread, and says whether the root is due.
     pub(crate) fn begin_bound(&self) -> bool {
-        // pairs with: the store in `set_bound_ready`.
-        self.bound_ready.swap(false, Ordering::AcqRel)
-            // pairs with: the store in `wake_root`, which comes before the one above.
-            && self.root_ready.swap(false, Ordering::AcqRel)
+        self.own_due.set(false);
+        let own = self.own_root.replace(false);
+        // Relaxed: if it is set the swap below acquires; if it is not yet, it will be seen set later.
+        let remote = self.bound_ready.load(Ordering::Relaxed)
+            // pairs with: the swap in `set_bound_ready`.
+            && self.bound_ready.swap(false, Ordering::AcqRel)
+            // pairs with: the swap in `wake_root`, which comes before the one above.
+            && self.root_ready.swap(false, Ordering::AcqRel);
+        own || remote
     }
 
     /// Takes a local task that is due; if there are more, bound work is due still.
     pub(crate) fn next_local(&self) -> Option<Runnable> {
         // SAFETY: (1) the M's own thread; (2) nothing below runs user code, so no second borrow.
         let locals = unsafe { &mut *self.locals.get() };
-        locals.queue.extend(self.mailbox.try_iter());
+        if !self.mailbox.is_empty() {
+            locals.queue.extend(self.mailbox.try_iter());
+        }
         let task = locals.queue.pop_front();
         if !locals.queue.is_empty() {
-            self.bound_ready.store(true, Ordering::Relaxed);
+            self.own_due.set(true);
         }
         task
     }
@@ -191,7 +204,7 @@ impl M {
             // SAFETY: (1) the M's own thread; (2) no borrow lives while user code runs, and this is
             // called from user code.
             unsafe { &mut *self.locals.get() }.queue.push_back(task);
-            self.bound_ready.store(true, Ordering::Relaxed);
+            self.own_due.set(true);
         } else {
             assert!(
                 self.mailbox.push(task).is_ok(),
@@ -203,15 +216,16 @@ impl M {
 
     /// Wakes the root future of this M's `block_on`.
     fn wake_root(&self) {
+        if std::ptr::eq(current::m(), self) {
+            self.own_root.set(true);
+            self.own_due.set(true);
+            return;
+        }
         // A swap: a store would end the release sequence of another waker's, whose wake the M would then
         // take without seeing what it was for.
         // pairs with: the swap in `begin_bound`.
         self.root_ready.swap(true, Ordering::AcqRel);
-        if std::ptr::eq(current::m(), self) {
-            self.bound_ready.store(true, Ordering::Relaxed);
-        } else {
-            self.set_bound_ready();
-        }
+        self.set_bound_ready();
     }
 
     /// Another thread made bound work due: the bound-wake race.
