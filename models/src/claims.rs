@@ -74,8 +74,8 @@ mod tests {
             self.bound_ready.load(Ordering::Relaxed)
         }
 
-        /// `M::next_bound` without local tasks; true for the root.
-        fn next_bound(&self) -> bool {
+        /// Whether the root is due.
+        fn begin_bound(&self) -> bool {
             take(&self.bound_ready) && take(&self.root_ready)
         }
 
@@ -326,7 +326,7 @@ mod tests {
                     break;
                 }
                 if it.has_bound() {
-                    let root = it.next_bound();
+                    let root = it.begin_bound();
                     self.stop_spinning(&own);
                     if root && poll.is_some_and(|poll| poll()) {
                         break;

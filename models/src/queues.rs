@@ -12,7 +12,7 @@ mod tests {
     use loom::cell::UnsafeCell;
     use loom::thread;
 
-    use crate::check::check;
+    use crate::check::{check, check_either, race};
     use crate::globq::GlobalQueue;
     use crate::ring::{CAPACITY, Full, Ring, Stolen};
     use crate::runq::{RunQueue, Steal, Stealer, Word};
@@ -158,17 +158,83 @@ mod tests {
         });
     }
 
-    /// The owner's claim of several and another's claim of one (the closer's `steal_one`) of the last.
+    /// The owner's claim of several and another's taking of one (the closer's `steal_one`). Who sees
+    /// the last word gone must also see that it was pushed, or it would find more words than there
+    /// ever were.
     #[test]
     fn the_last_words_are_taken_once() {
-        check(3, || {
+        check_either(3, |owner_starts| {
             let tasks = Tasks::new(2);
-            let ring = worn_ring(&tasks, 2);
-            let thief = spawn(&ring, &tasks, |ring, tasks| {
-                ring.take().map(|word| tasks.touch(word))
+            let ring = worn_ring(&tasks, 0);
+            let (owner, thief) = (ring.clone(), ring.clone());
+            let (owners, thiefs) = (tasks.clone(), tasks.clone());
+            let (owned, stolen) = race(
+                owner_starts,
+                move || {
+                    for word in 1..=2 {
+                        assert_eq!(owner.push(owners.touch(word)), Ok(()));
+                    }
+                    claim(&owner, &owners, 2)
+                },
+                move || {
+                    let taken = thief.take().into_iter().chain(thief.take());
+                    taken.map(|word| thiefs.touch(word)).collect::<Vec<_>>()
+                },
+            );
+            let left = claim(&ring, &tasks, 2);
+            tasks.assert_each_taken_once(&[&owned, &stolen, &left]);
+        });
+    }
+
+    /// The same with two who take, so that the one learns from the other that a word is gone.
+    #[test]
+    fn of_two_thieves_one_takes_the_only_word() {
+        for halves in [false, true] {
+            check_either(2, move |owner_starts| {
+                let tasks = Tasks::new(1);
+                let ring = worn_ring(&tasks, 0);
+                let thief = move |ring: &Ring, tasks: &Tasks| {
+                    if halves {
+                        return steal(ring, &Ring::new(), tasks);
+                    }
+                    ring.take()
+                        .map(|word| tasks.touch(word))
+                        .into_iter()
+                        .collect()
+                };
+                let first = spawn(&ring, &tasks, thief);
+                let (owner, robbed) = (ring.clone(), ring.clone());
+                let (owners, thiefs) = (tasks.clone(), tasks.clone());
+                let ((), second) = race(
+                    owner_starts,
+                    move || assert_eq!(owner.push(owners.touch(1)), Ok(())),
+                    move || thief(&robbed, &thiefs),
+                );
+                let first = first.join().unwrap();
+                let left = claim(&ring, &tasks, 1);
+                tasks.assert_each_taken_once(&[&first, &second, &left]);
             });
-            let owned = claim(&ring, &tasks, 2);
-            let stolen: Vec<_> = thief.join().unwrap().into_iter().collect();
+        }
+    }
+
+    /// The same for a theft of half.
+    #[test]
+    fn a_thief_of_a_ring_that_was_just_emptied_finds_nothing() {
+        check_either(3, |owner_starts| {
+            let tasks = Tasks::new(2);
+            let ring = worn_ring(&tasks, 0);
+            let (owner, robbed) = (ring.clone(), ring.clone());
+            let (owners, thiefs) = (tasks.clone(), tasks.clone());
+            let (owned, stolen) = race(
+                owner_starts,
+                move || {
+                    for word in 1..=2 {
+                        assert_eq!(owner.push(owners.touch(word)), Ok(()));
+                    }
+                    claim(&owner, &owners, 2)
+                },
+                move || steal(&robbed, &Ring::new(), &thiefs),
+            );
             let left = claim(&ring, &tasks, 2);
             tasks.assert_each_taken_once(&[&owned, &stolen, &left]);
         });

@@ -16,7 +16,7 @@ mod tests {
     use loom::thread;
 
     use super::protocol::{Registry, RegistryOwner};
-    use crate::check::check;
+    use crate::check::{check, check_either, race};
 
     /// A task's allocation: alive or not.
     #[repr(align(8))]
@@ -35,18 +35,21 @@ mod tests {
             Arc::as_ptr(self).cast()
         }
 
+        /// The allocation is initialised.
+        fn make(&self) {
+            // SAFETY: (1) nobody has seen it.
+            self.0.with_mut(|alive| unsafe { *alive = true });
+        }
+
         /// Completion: `Harness::drop` has vacated the slot, and the allocation dies.
         fn die(&self) {
             // SAFETY: (1) see the type.
             self.0.with_mut(|alive| unsafe { *alive = false });
         }
 
-        fn assert_alive(&self) {
+        fn is_alive(&self) -> bool {
             // SAFETY: (1) see the type.
-            assert!(
-                self.0.with(|alive| unsafe { *alive }),
-                "a dead task was visited"
-            );
+            self.0.with(|alive| unsafe { *alive })
         }
     }
 
@@ -55,7 +58,8 @@ mod tests {
         let mut found = Vec::new();
         registry.visit(|task| {
             // SAFETY: (1) the models keep the memory of every task to their end.
-            unsafe { &*task.cast::<Task>() }.assert_alive();
+            let found_alive = unsafe { &*task.cast::<Task>() }.is_alive();
+            assert!(found_alive, "a dead task was visited");
             found.push(task);
         });
         found
@@ -64,23 +68,24 @@ mod tests {
     /// "Remove against visit": the task completes on another thread while it is visited.
     #[test]
     fn a_task_is_not_freed_while_it_is_visited() {
-        check(3, || {
+        check_either(3, |walker_starts| {
             let registry = Arc::new(Registry::new());
             let mut owner = RegistryOwner::new();
             let task = Task::new();
             let slot = registry.reserve(&mut owner);
             registry.publish(slot, task.at());
-            let ender = thread::spawn({
-                let (registry, task) = (registry.clone(), task.clone());
+            let (walker, ender) = (registry.clone(), registry.clone());
+            let dying = task.clone();
+            race(
+                walker_starts,
+                move || visit(&walker),
                 move || {
-                    registry.remove(slot);
-                    task.die();
-                    registry.free_remote(slot);
-                }
-            });
-            visit(&registry);
-            ender.join().unwrap();
-            assert!(registry.is_empty());
+                    ender.remove(slot);
+                    dying.die();
+                    ender.free_remote(slot);
+                },
+            );
+            assert!(registry.is_empty() && !task.is_alive());
             assert!(visit(&registry).is_empty());
         });
     }
@@ -109,7 +114,7 @@ mod tests {
             visit(&registry);
             ender.join().unwrap();
             walker.join().unwrap();
-            assert!(registry.is_empty());
+            assert!(registry.is_empty() && !task.is_alive());
         });
     }
 
@@ -117,31 +122,30 @@ mod tests {
     /// unfinished one, also in a chunk that is made meanwhile.
     #[test]
     fn a_walk_meets_tasks_only_as_they_were_published() {
-        check(3, || {
+        check_either(3, |walker_starts| {
             let registry = Arc::new(Registry::new());
             let tasks: Vec<_> = (0..3).map(|_| Task::new()).collect();
-            let spawner = thread::spawn({
-                let (registry, tasks) = (registry.clone(), tasks.clone());
+            let (walker, spawner) = (registry.clone(), registry.clone());
+            let spawned = tasks.clone();
+            race(
+                walker_starts,
+                move || visit(&walker),
                 move || {
                     let mut owner = RegistryOwner::new();
-                    let slots: Vec<_> = tasks
-                        .iter()
-                        .map(|task| {
-                            let slot = registry.reserve(&mut owner);
-                            registry.publish(slot, task.at());
-                            slot
-                        })
-                        .collect();
-                    assert_eq!(slots, [0, 1, 2]);
+                    for (index, task) in (0..).zip(&spawned) {
+                        let slot = spawner.reserve(&mut owner);
+                        assert_eq!(slot, index);
+                        task.make();
+                        spawner.publish(slot, task.at());
+                    }
                     // The owner ends the second of them and reuses its slot.
-                    registry.remove(slots[1]);
-                    tasks[1].die();
-                    registry.free(&mut owner, slots[1]);
-                    assert_eq!(registry.reserve(&mut owner), slots[1]);
-                }
-            });
-            visit(&registry);
-            spawner.join().unwrap();
+                    spawner.remove(1);
+                    spawned[1].die();
+                    spawner.free(&mut owner, 1);
+                    let reserved = [1, 3].map(|_| spawner.reserve(&mut owner));
+                    assert_eq!(reserved, [1, 3]);
+                },
+            );
             assert_eq!(visit(&registry), [tasks[0].at(), tasks[2].at()]);
         });
     }
@@ -187,21 +191,31 @@ mod tests {
         });
     }
 
-    /// A link of the remote list is seen by the owner that takes it, whoever pushed on top of it.
+    /// A link of the remote list is seen by the owner that takes it, whoever pushed on top of it; and
+    /// a slot that is given back while the owner takes the list is in the next one.
     #[test]
     fn the_remote_list_is_taken_whole() {
-        check(3, || {
+        check_either(3, |owner_starts| {
             let registry = Arc::new(Registry::new());
             let mut owner = RegistryOwner::new();
-            let slots: Vec<_> = (0..2).map(|_| registry.reserve(&mut owner)).collect();
-            let givers = slots.clone().into_iter().map(|slot| {
+            let mut reserve = {
                 let registry = registry.clone();
-                thread::spawn(move || registry.free_remote(slot))
+                move || registry.reserve(&mut owner)
+            };
+            let slots: Vec<_> = (0..3).map(|_| reserve()).collect();
+            registry.free_remote(slots[2]);
+            let helper = thread::spawn({
+                let registry = registry.clone();
+                move || registry.free_remote(1)
             });
-            let givers: Vec<_> = givers.collect();
-            let mut got: Vec<_> = (0..2).map(|_| registry.reserve(&mut owner)).collect();
-            givers.into_iter().for_each(|giver| giver.join().unwrap());
-            got.extend((0..2).map(|_| registry.reserve(&mut owner)));
+            let (mut got, mut reserve) = race(
+                owner_starts,
+                move || (vec![reserve()], reserve),
+                move || registry.free_remote(0),
+            )
+            .0;
+            helper.join().unwrap();
+            got.extend((0..3).map(|_| reserve()));
             got.sort_unstable();
             assert_eq!(got, [0, 1, 2, 3]);
         });
@@ -210,26 +224,28 @@ mod tests {
     /// "Who sees the slots empty sees the futures dropped."
     #[test]
     fn an_empty_registry_is_seen_after_the_deaths() {
-        check(3, || {
+        check_either(3, |closer_starts| {
             let registry = Arc::new(Registry::new());
             let mut owner = RegistryOwner::new();
             let future = Task::new();
             let slot = registry.reserve(&mut owner);
             registry.publish(slot, future.at());
-            let ender = thread::spawn({
-                let (registry, future) = (registry.clone(), future.clone());
+            let (ender, dropped) = (registry.clone(), future.clone());
+            race(
+                closer_starts,
+                move || {
+                    if registry.is_empty() {
+                        // loom fails if the death is not ordered before this.
+                        assert!(!future.is_alive());
+                    }
+                },
                 move || {
                     // The future is dropped before its slot is vacated.
-                    future.die();
-                    registry.remove(slot);
-                    registry.free_remote(slot);
-                }
-            });
-            if registry.is_empty() {
-                // SAFETY: (1) see `Task`: loom fails if the death is not ordered before this.
-                assert!(!future.0.with(|alive| unsafe { *alive }));
-            }
-            ender.join().unwrap();
+                    dropped.die();
+                    ender.remove(slot);
+                    ender.free_remote(slot);
+                },
+            );
         });
     }
 }
