@@ -28,8 +28,9 @@
 //! `idle.rs` the packed word · `find.rs` what to run next · `run.rs` the loop of an M ·
 //! `park.rs` idle Ms, and how they are woken · `netpoll.rs` the M in the reactor, timers ·
 //! `start.rs` threads, giving a P to an M · `spawn.rs` tasks come in · `root.rs` threads inside
-//! `block_on` · `shutdown.rs` the end.
+//! `block_on` · `shutdown.rs` the end, `attend.rs` timers and events during it.
 
+mod attend;
 mod find;
 pub(crate) mod idle;
 mod netpoll;
@@ -121,6 +122,8 @@ pub(crate) struct Sched {
     refused_until: AtomicU64,
     /// The closer gave up on a task, and forgot one count of the `Arc` for it.
     abandoned: AtomicBool,
+    /// The closer has closed the timers and shut the reactor down.
+    silent: AtomicBool,
     ended: (Mutex<()>, Condvar),
     counters: SharedCounters,
     /// A promise to the reactor that we poll it.
@@ -171,6 +174,7 @@ impl Sched {
                 started: std::time::Instant::now(),
                 refused_until: AtomicU64::new(0),
                 abandoned: AtomicBool::new(false),
+                silent: AtomicBool::new(false),
                 ended: (Mutex::new(()), Condvar::new()),
                 counters: SharedCounters::default(),
                 _claim: claim,
@@ -193,6 +197,11 @@ impl Sched {
     #[inline]
     pub(crate) fn is_closing(&self) -> bool {
         self.closing.load(Ordering::Relaxed)
+    }
+
+    /// Whether nobody waits for timers and sockets of this runtime any more: its end is complete.
+    fn is_silent(&self) -> bool {
+        self.silent.load(Ordering::Relaxed)
     }
 
     fn idle_ms(&self) -> MutexGuard<'_, IdleMs> {

@@ -26,16 +26,18 @@ use crate::m::M;
 use crate::runtime::enter_sched;
 
 use super::Sched;
+use super::attend::Attendant;
 
 /// Runs `future` to completion on this thread, as an M of `sched`.
 pub(crate) fn block_on<F: Future>(sched: &Arc<Sched>, future: F) -> F::Output {
     let future = pin!(future);
+    let _attendant = Attendant::start_if_closing(sched);
+    let _note = OuterNote(note::save());
     let outer = current::m();
     // SAFETY: (1) `current::m` is valid while set.
     let Some(outer) = (!outer.is_null()).then(|| unsafe { &*outer }) else {
         return block_on_as_m(sched, future);
     };
-    let note = note::save();
     let blocked = Blocked::begin(outer);
     let output = if Arc::ptr_eq(outer.sched(), sched) {
         block_on_nested(sched, future)
@@ -43,8 +45,17 @@ pub(crate) fn block_on<F: Future>(sched: &Arc<Sched>, future: F) -> F::Output {
         block_on_as_m(sched, future)
     };
     drop(blocked);
-    note::restore(note);
     output
+}
+
+/// What the poll around a `block_on` had left of its budget, or that there is no such poll: a foreign
+/// executor gives no budgets, and would spin for ever on what ours left behind on its thread.
+struct OuterNote(note::Saved);
+
+impl Drop for OuterNote {
+    fn drop(&mut self) {
+        note::restore(self.0);
+    }
 }
 
 fn block_on_as_m<F: Future>(sched: &Arc<Sched>, mut future: Pin<&mut F>) -> F::Output {

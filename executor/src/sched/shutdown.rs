@@ -6,6 +6,7 @@
 //!    aborted and wakes it, which brings it into a queue, and runs what is in the queues, which
 //!    drops the futures. It repeats this until nothing is registered: a future's Drop may wake and
 //!    spawn, and a thread may be between taking a task and pushing it.
+//!    Meanwhile it attends to timers and events (`attend.rs`).
 //! 3. A task that is stuck in a poll keeps its M, and that the `Sched`. The closer waits as long as
 //!    it was told to, and says what it left.
 //!
@@ -20,10 +21,8 @@ use crate::g::RawTask;
 use crate::m::M;
 use crate::runtime::enter_sched;
 
+use super::attend::{PAUSE, wake_each};
 use super::{Sched, lock};
-
-/// How long the closer sleeps between two sweeps while it waits for Ms to end, at most.
-const PAUSE: Duration = Duration::from_millis(1);
 
 impl Sched {
     /// Ends the runtime. Waits until every M has ended and every future was dropped, or until
@@ -50,6 +49,7 @@ impl Sched {
                 self.silence();
                 return on_own_m;
             }
+            self.attend();
             drop(self.ended.1.wait_timeout(lock(&self.ended.0), PAUSE));
         }
         if !on_own_m {
@@ -104,13 +104,9 @@ impl Sched {
             timers.close(&mut ready);
         }
         self.reactor.shutdown();
-        for waker in ready {
-            // A foreign waker may panic; the hook has reported it.
-            let wake = std::panic::AssertUnwindSafe(|| waker.wake());
-            if let Err(payload) = std::panic::catch_unwind(wake) {
-                std::mem::forget(payload);
-            }
-        }
+        // Relaxed: a stale value costs an attendant one more look.
+        self.silent.store(true, Ordering::Relaxed);
+        wake_each(ready);
     }
 
     /// Some task could not be reached in time: what it points to must stay until the M that has it
