@@ -15,7 +15,7 @@ use std::net::SocketAddr;
 use crate::go::GoServer;
 use crate::peer::Peer;
 use crate::rt::with_runtime;
-use crate::workload::{Group, Lab, RUNTIMES, Session, Spec};
+use crate::workload::{Group, Lab, Session, Spec};
 
 /// Bytes of a message.
 pub const MESSAGE: usize = 64;
@@ -28,9 +28,9 @@ pub const SPEC_1: Spec = Spec {
     about: "TCP echo of 64 bytes, 1 connection; load from one epoll thread in another process",
     full: 12_000,
     quick: 500,
-    rivals: RUNTIMES,
+    rivals: &[Peer::Tokio, Peer::Smol, Peer::Go],
     in_go: true,
-    target: None,
+    target: Some(1.0),
 };
 
 /// 64 connections.

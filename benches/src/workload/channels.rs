@@ -27,7 +27,7 @@ impl Workload for Ring {
         quick: 20,
         rivals: RUNTIMES,
         in_go: true,
-        target: None,
+        target: Some(0.65),
     };
 
     fn run<R: Rt>(rt: &R, size: usize) -> io::Result<Cost> {
@@ -89,7 +89,7 @@ impl Workload for PingPong {
         quick: 20,
         rivals: RUNTIMES,
         in_go: true,
-        target: None,
+        target: Some(0.85),
     };
 
     fn run<R: Rt>(rt: &R, size: usize) -> io::Result<Cost> {

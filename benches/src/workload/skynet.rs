@@ -27,7 +27,7 @@ impl Workload for Skynet {
         quick: 1,
         rivals: RUNTIMES,
         in_go: true,
-        target: None,
+        target: Some(0.50),
     };
 
     fn run<R: Rt>(rt: &R, size: usize) -> io::Result<Cost> {

@@ -22,7 +22,7 @@ impl Workload for SpawnJoin {
         quick: 10_000,
         rivals: RUNTIMES,
         in_go: true,
-        target: None,
+        target: Some(0.45),
     };
 
     fn run<R: Rt>(rt: &R, size: usize) -> io::Result<Cost> {
@@ -53,7 +53,7 @@ impl Workload for SpawnMany {
         quick: BATCH,
         rivals: RUNTIMES,
         in_go: true,
-        target: None,
+        target: Some(0.40),
     };
 
     fn run<R: Rt>(rt: &R, size: usize) -> io::Result<Cost> {

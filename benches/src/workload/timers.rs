@@ -5,8 +5,9 @@ use std::io;
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
-use super::{Group, RUNTIMES, Spec, Workload};
+use super::{Group, Spec, Workload};
 use crate::measure::{Cost, cpu_time};
+use crate::peer::Peer;
 use crate::rt::Rt;
 
 /// A future that is ready at its second poll, under a time limit of an hour: what nearly every
@@ -22,9 +23,9 @@ impl Workload for TimeoutUnfired {
         about: "a limit of 1 h over a future that is ready at its second poll: armed, then dropped",
         full: 500_000,
         quick: 10_000,
-        rivals: RUNTIMES,
+        rivals: &[Peer::Tokio],
         in_go: true,
-        target: None,
+        target: Some(0.60),
     };
 
     fn run<R: Rt>(rt: &R, size: usize) -> io::Result<Cost> {
@@ -68,9 +69,9 @@ impl Workload for SleepsCpu {
         about: "200,000 tasks sleep for a random time of up to 2 s each; CPU time, not wall clock",
         full: 200_000,
         quick: 2_000,
-        rivals: RUNTIMES,
+        rivals: &[Peer::Tokio],
         in_go: true,
-        target: None,
+        target: Some(0.60),
     };
 
     fn run<R: Rt>(rt: &R, size: usize) -> io::Result<Cost> {

@@ -34,7 +34,7 @@ impl Workload for WakeForeignBusy {
         quick: 10,
         rivals: RUNTIMES,
         in_go: false,
-        target: None,
+        target: Some(0.90),
     };
 
     fn run<R: Rt>(rt: &R, size: usize) -> io::Result<Cost> {
@@ -105,7 +105,7 @@ impl Workload for WakeIdle {
         quick: 200,
         rivals: RUNTIMES,
         in_go: false,
-        target: None,
+        target: Some(1.0),
     };
 
     fn run<R: Rt>(rt: &R, size: usize) -> io::Result<Cost> {

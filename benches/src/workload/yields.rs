@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use super::{Group, RUNTIMES, Spec, Workload};
 use crate::measure::Cost;
+use crate::peer::Peer;
 use crate::rt::Rt;
 
 /// 1,000 tasks yield in turn. Size: yields of each.
@@ -19,9 +20,9 @@ impl Workload for Yield {
         about: "1,000 tasks yield 2,000 times each",
         full: 2_000,
         quick: 50,
-        rivals: RUNTIMES,
+        rivals: &[Peer::Tokio, Peer::Smol, Peer::Go],
         in_go: true,
-        target: None,
+        target: Some(0.55),
     };
 
     fn run<R: Rt>(rt: &R, size: usize) -> io::Result<Cost> {
