@@ -72,6 +72,7 @@ impl Attendant {
             .spawn(move || {
                 while !theirs.load(Ordering::Relaxed) && !sched.is_silent() {
                     sched.attend();
+                    #[expect(clippy::disallowed_methods, reason = "this thread is no M")]
                     thread::park_timeout(PAUSE);
                 }
             });
