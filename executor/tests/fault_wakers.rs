@@ -121,7 +121,7 @@ fn a_panicking_waker_in_a_timer_is_survived_by_the_end_of_its_runtime() {
         let (panics, waker) = panicking();
         let (writer, reader) = runtime.block_on(async { socket() });
         let armed = runtime
-            .block_on(async { [arm(Duration::MAX / 2, &waker), arm(3600_000 * MS, &waker)] });
+            .block_on(async { [arm(Duration::MAX / 2, &waker), arm(3_600_000 * MS, &waker)] });
         let mut cx = Context::from_waker(&waker);
         assert!(reader.poll_read_ready(&mut cx).is_pending());
         drop(runtime);
