@@ -23,6 +23,7 @@ use crate::sched;
 /// let words = vec!["a", "b"];
 /// assert_eq!(gopark::block_on(async { words.concat() }), "ab");
 /// ```
+#[track_caller]
 pub fn block_on<F: Future>(future: F) -> F::Output {
     let sched = current::sched();
     if sched.is_null() {
