@@ -50,8 +50,12 @@ mod p;
 mod pace;
 mod primitive;
 mod ring;
+#[cfg(test)]
+mod ring_tests;
 mod rng;
 mod runq;
+#[cfg(test)]
+mod runq_tests;
 pub mod runtime;
 mod sched;
 mod seat;
