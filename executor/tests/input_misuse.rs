@@ -49,10 +49,6 @@ fn paused_time_on_several_threads_is_blamed_on_the_caller() {
 fn the_current_handle_outside_a_runtime_is_blamed_on_the_caller() {
     let words = ["Handle::current()", "no gopark runtime", "expected"];
     // A closure, since a function that is called through a trait has a caller in the library.
-    #[expect(
-        clippy::redundant_closure,
-        reason = "it gives the call a place in this file"
-    )]
     blames(line!(), &words, || Handle::current());
     assert!(Handle::try_current().is_err());
 }
