@@ -44,13 +44,13 @@ async fn main() -> Result<(), Failure> {
             Ok((stream, peer)) => {
                 let inbox = room.enter(peer); // here and not in the task: in the order of arrival
                 let room = room.clone();
-                drop(gopark::spawn(async move {
+                gopark::spawn(async move {
                     let outcome = converse(&room, &stream, peer, inbox).await;
                     room.leave(peer);
                     if let Err(error) = outcome {
                         eprintln!("{peer}: {error}");
                     }
-                }));
+                });
             }
             Err(error) => {
                 eprintln!("accept: {error}");

@@ -35,11 +35,11 @@ async fn main() -> Result<(), Failure> {
     loop {
         match listener.accept().await {
             Ok((stream, peer)) => {
-                drop(gopark::spawn(async move {
+                gopark::spawn(async move {
                     if let Err(error) = serve(stream).await {
                         eprintln!("{peer}: {error}");
                     }
-                }));
+                });
             }
             Err(error) if is_over_with_that_connection(&error) => eprintln!("accept: {error}"),
             Err(error) => {

@@ -37,12 +37,12 @@ async fn main() -> Result<(), Failure> {
         match listener.accept().await {
             Ok((client, peer)) => {
                 let target = target.clone();
-                drop(gopark::spawn(async move {
+                gopark::spawn(async move {
                     match relay(client, &target).await {
                         Ok((up, down)) => println!("{peer}: {up} bytes there, {down} back"),
                         Err(error) => eprintln!("{peer}: {error}"),
                     }
-                }));
+                });
             }
             Err(error) => {
                 eprintln!("accept: {error}");
