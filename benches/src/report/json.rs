@@ -97,12 +97,15 @@ fn string(text: impl Display) -> String {
 mod tests {
     use super::*;
     use crate::peer::Peer;
-    use crate::workload;
+    use crate::workload::{self, Spec};
 
     #[test]
     fn every_round_is_there_and_strings_are_escaped() {
         let rows = [Row {
-            spec: workload::all()[0].spec,
+            spec: Spec {
+                target: Some(0.45),
+                ..workload::all()[0].spec
+            },
             figures: vec![
                 (Peer::Gopark, vec![1.5, 2.5]),
                 (Peer::Tokio, vec![3.0, 0.0]),
@@ -116,7 +119,7 @@ mod tests {
                 r#""figures":{"gopark":[1.5,2.5],"tokio":[3,0]},"#,
                 r#""medians":{"gopark":2,"tokio":1.5},"#,
                 r#""rival":"tokio","ratios":[0.5,null],"ratio":null,"#,
-                r#""target":null,"passes":null}]}"#
+                r#""target":0.45,"passes":false}]}"#
             )
         );
     }
