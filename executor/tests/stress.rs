@@ -141,7 +141,8 @@ async fn channels(world: Arc<World>, mut random: Random) {
     for task in tasks {
         world.join(task).await;
     }
-    assert!(receiver.is_empty());
+    // Consumers that were cut short leave messages behind.
+    assert!(receiver.is_empty() || world.cut_short.load(Ordering::SeqCst));
 }
 
 /// A tree of tasks that yield.
