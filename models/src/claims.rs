@@ -70,13 +70,15 @@ mod tests {
             }
         }
 
-        fn has_bound(&self) -> bool {
-            self.bound_ready.load(Ordering::Relaxed)
+        fn has_bound(&self, own: &Own) -> bool {
+            own.root.get() || self.bound_ready.load(Ordering::Relaxed)
         }
 
         /// Whether the root is due.
-        fn begin_bound(&self) -> bool {
-            take(&self.bound_ready) && take(&self.root_ready)
+        fn begin_bound(&self, own: &Own) -> bool {
+            let own = own.root.replace(false);
+            let remote = take(&self.bound_ready) && take(&self.root_ready);
+            own || remote
         }
 
         fn assert_not_freed(&self) {
@@ -93,9 +95,10 @@ mod tests {
             .is_ok()
     }
 
-    /// What an M's own thread keeps: its P, and whether it spins.
+    /// What an M's own thread keeps: its P, whether it spins, and whether it has woken its own root.
     #[derive(Default)]
     struct Own {
+        root: Cell<bool>,
         p: Cell<Option<usize>>,
         spinning: Cell<bool>,
     }
@@ -214,8 +217,8 @@ mod tests {
             self.wake_all();
         }
 
-        fn may_rise(&self, m: &M, is_root: bool) -> bool {
-            m.has_bound()
+        fn may_rise(&self, m: &M, own: &Own, is_root: bool) -> bool {
+            m.has_bound(own)
                 || (self.closing.load(Ordering::Relaxed) && !is_root)
                 || (self.idle.should_wake() && self.work_visible())
         }
@@ -244,7 +247,7 @@ mod tests {
                     }
                 }
             }
-            if it.has_bound() {
+            if it.has_bound(own) {
                 self.sit_down(own);
                 return;
             }
@@ -258,7 +261,7 @@ mod tests {
         fn wait_on_parker(&self, m: usize, own: &Own, is_root: bool) {
             let it = &self.ms[m];
             self.lie_down(it, |ms| ms.list.push(m));
-            if self.may_rise(it, is_root) && self.get_up(it, |ms| ms.leave_list(m)) {
+            if self.may_rise(it, own, is_root) && self.get_up(it, |ms| ms.leave_list(m)) {
                 self.sit_down(own);
                 return;
             }
@@ -272,7 +275,7 @@ mod tests {
             let it = &self.ms[m];
             self.lie_down(it, |ms| ms.poller = Some(m));
             loop {
-                if !self.may_rise(it, is_root) && !it.claimed.load(Ordering::Relaxed) {
+                if !self.may_rise(it, own, is_root) && !it.claimed.load(Ordering::Relaxed) {
                     it.bed.wait();
                 }
                 if !self.get_up(it, |ms| ms.leave_poller(m)) {
@@ -283,9 +286,9 @@ mod tests {
                     self.after_claim(it, own);
                     return;
                 }
-                if self.may_rise(it, is_root) {
+                if self.may_rise(it, own, is_root) {
                     self.sit_down(own);
-                    if own.p.get().is_some() || self.may_rise(it, is_root) {
+                    if own.p.get().is_some() || self.may_rise(it, own, is_root) {
                         self.idle.resign_poller();
                         return;
                     }
@@ -325,8 +328,8 @@ mod tests {
                 if poll.is_none() && self.closing.load(Ordering::Relaxed) {
                     break;
                 }
-                if it.has_bound() {
-                    let root = it.begin_bound();
+                if it.has_bound(&own) {
+                    let root = it.begin_bound(&own);
                     self.stop_spinning(&own);
                     if root && poll.is_some_and(|poll| poll()) {
                         break;
@@ -338,8 +341,7 @@ mod tests {
                     self.ran.fetch_add(1, Ordering::Relaxed);
                     // The root of M 0 joins every task.
                     if m == 0 {
-                        it.root_ready.swap(true, Ordering::AcqRel);
-                        it.bound_ready.store(true, Ordering::Relaxed);
+                        own.root.set(true);
                     } else {
                         self.wake_root(0);
                     }
