@@ -170,7 +170,10 @@ impl Ring {
         }
         let first = self.slot(head).load(Ordering::Relaxed);
         let to = thief.tail.load(Ordering::Relaxed);
-        debug_assert!(thief.is_empty(), "a thief has nothing left of its own");
+        // pairs with: the exchanges of claim and steal, as in `push`: their readings of the thief's
+        // slots come before our writing them anew.
+        let from = thief.head.load(Ordering::Acquire);
+        debug_assert_eq!(from, to, "a thief has nothing left of its own");
         for i in 1..count as u32 {
             let word = self.slot(head.wrapping_add(i)).load(Ordering::Relaxed);
             thief
