@@ -11,10 +11,11 @@ use std::collections::HashMap;
 use std::panic::Location;
 use std::ptr;
 use std::sync::Mutex;
+use std::task::Waker;
 
-use super::Meta;
 use super::id::IdBatch;
 use super::registry::{Registry, RegistryOwner};
+use super::{Meta, RawTask};
 use crate::m::M;
 use crate::sched::Sched;
 
@@ -167,6 +168,21 @@ impl Shard {
     /// Calls `f` with every living task; see `Registry::visit`.
     pub(crate) fn visit(&self, f: impl FnMut(*const ())) {
         self.registry.visit(f);
+    }
+
+    /// Asks every living task to stop, as `AbortHandle::abort` does.
+    pub(crate) fn abort_all(&self) {
+        let mut woken = Vec::new();
+        self.visit(|task| {
+            // SAFETY: (1) from a slot.
+            let task = unsafe { RawTask::from_slot(task) };
+            // SAFETY: (1) the visit keeps the task from dying.
+            unsafe { task.meta() }.set_aborted();
+            // SAFETY: as above.
+            woken.push(unsafe { task.waker() });
+        });
+        // Outside the visit, for a wake may run the task, which then leaves its slot.
+        woken.into_iter().for_each(Waker::wake);
     }
 
     pub(crate) fn is_empty(&self) -> bool {

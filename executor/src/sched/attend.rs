@@ -6,14 +6,13 @@
 //! as it waits, and a `block_on` that begins while the runtime is closing, which may be on the
 //! closer's own stack, has an attendant thread of its own.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::task::Waker;
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use super::Sched;
+use super::netpoll::wake_each;
 
 /// How long a timer or an event may wait for the next look. This is the end of a runtime: being
 /// simple matters more than being quick.
@@ -35,15 +34,6 @@ impl Sched {
         }
         self.collect_due_timers(&mut ready);
         wake_each(ready);
-    }
-}
-
-/// Wakes them all. One may be foreign and panic; the hook has reported it, the others go on.
-pub(super) fn wake_each(ready: Vec<Waker>) {
-    for waker in ready {
-        if let Err(payload) = catch_unwind(AssertUnwindSafe(|| waker.wake())) {
-            std::mem::forget(payload);
-        }
     }
 }
 

@@ -122,13 +122,7 @@ impl Sched {
         }
         m.seat.leave();
         m.batching.set(true);
-        let mut wakers = ready.drain(..);
-        // One of them may be foreign and panic; the hook has reported it, the others go on.
-        while let Err(payload) =
-            catch_unwind(AssertUnwindSafe(|| wakers.by_ref().for_each(Waker::wake)))
-        {
-            std::mem::forget(payload);
-        }
+        wake_each(ready.drain(..));
         m.batching.set(false);
         let surplus = m
             .with_p(|p| p.pace.worth_a_wake(p.runq.stealable()))
@@ -146,5 +140,15 @@ impl Sched {
                 self.start_m(index, false);
             }
         }
+    }
+}
+
+/// Wakes them all. One may be foreign and panic; the hook has reported it, the others go on.
+pub(super) fn wake_each(ready: impl IntoIterator<Item = Waker>) {
+    let mut wakers = ready.into_iter();
+    while let Err(payload) =
+        catch_unwind(AssertUnwindSafe(|| wakers.by_ref().for_each(Waker::wake)))
+    {
+        std::mem::forget(payload);
     }
 }

@@ -17,11 +17,12 @@ use std::sync::atomic::{Ordering, fence};
 use std::time::{Duration, Instant};
 
 use crate::current;
-use crate::g::RawTask;
+use crate::g::Shard;
 use crate::m::M;
 use crate::runtime::enter_sched;
 
-use super::attend::{PAUSE, wake_each};
+use super::attend::PAUSE;
+use super::netpoll::wake_each;
 use super::{Sched, lock};
 
 impl Sched {
@@ -65,19 +66,7 @@ impl Sched {
     /// Drops the futures of all tasks that can be reached. True if none is left.
     fn sweep(self: &Arc<Self>) -> bool {
         let _entered = enter_sched(self);
-        let mut woken = Vec::new();
-        for shard in self.shards() {
-            shard.visit(|task| {
-                // SAFETY: (1) from a slot.
-                let task = unsafe { RawTask::from_slot(task) };
-                // SAFETY: (1) the visit keeps the task from dying.
-                unsafe { task.meta() }.set_aborted();
-                // SAFETY: as above.
-                woken.push(unsafe { task.waker() });
-            });
-            // Outside the visit, for a wake may run the task, which then leaves its slot.
-            woken.drain(..).for_each(std::task::Waker::wake);
-        }
+        self.shards().for_each(Shard::abort_all);
         while let Some(task) = self.globq.pop() {
             self.cancel(task);
         }
@@ -137,17 +126,8 @@ impl Sched {
 
     /// Drops the futures of the tasks bound to `m`, on its thread, out of scheduler code.
     pub(super) fn drop_locals(&self, m: &M) {
-        let mut woken = Vec::new();
         while !m.local_shard().is_empty() {
-            m.local_shard().visit(|task| {
-                // SAFETY: (1) from a slot.
-                let task = unsafe { RawTask::from_slot(task) };
-                // SAFETY: (1) the visit keeps the task from dying.
-                unsafe { task.meta() }.set_aborted();
-                // SAFETY: as above.
-                woken.push(unsafe { task.waker() });
-            });
-            woken.drain(..).for_each(std::task::Waker::wake);
+            m.local_shard().abort_all();
             while let Some(task) = m.next_local() {
                 self.cancel(task);
             }

@@ -124,10 +124,7 @@ impl Sched {
         if self.work_visible() {
             self.wakep();
         }
-        let next = p.remote.timers.next();
-        if next != u64::MAX {
-            self.timer_left_behind(next);
-        }
+        self.publish_timers_of(m);
     }
 
     fn has_work(&self, p: &P) -> bool {
