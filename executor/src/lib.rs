@@ -42,6 +42,7 @@
 
 mod block_on;
 mod current;
+mod debug;
 mod g;
 mod globq;
 mod m;
@@ -49,6 +50,7 @@ mod metrics;
 mod p;
 mod pace;
 mod primitive;
+mod pulse;
 mod ring;
 #[cfg(test)]
 mod ring_tests;
@@ -59,6 +61,8 @@ mod runq_tests;
 pub mod runtime;
 mod sched;
 mod seat;
+mod sys;
+mod sysmon;
 pub mod task;
 pub mod time;
 
@@ -66,7 +70,7 @@ pub use gopark_macros::{main, test};
 pub use gopark_net as net;
 
 pub use block_on::block_on;
-pub use task::{spawn, spawn_local, yield_now};
+pub use task::{block, block_eager, spawn, spawn_blocking, spawn_local, yield_now};
 pub use time::Duration;
 
 /// The programs in the README, run as doctests.

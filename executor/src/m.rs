@@ -4,10 +4,13 @@
 //!
 //! | field | the M's thread | others |
 //! |---|---|---|
-//! | `seat` | enters, leaves, installs, releases | retake |
+//! | `seat` | enters, leaves, installs, releases | the monitor retakes |
+//! | `pulse` | writes | the monitor reads |
 //! | `spinning`, `last_p`, `batching`, `locals`, `own_due`, `own_root` | reads and writes | - |
 //! | `next_p`, `next_spinning`, `claimed` | takes | write once, after taking the M from `IdleMs` |
 //! | `mailbox`, `bound_ready`, `root_ready` | takes | push, set |
+//! | `summons`, `verdict` | takes | the monitor sets |
+//! | `aloof` | reads | the monitor sets, once |
 //! | `parked` | writes | read |
 //!
 //! # Bound work
@@ -16,14 +19,18 @@
 //! `spawn_local`. It never enters a run queue. Whoever wakes it sets `bound_ready`, which the M
 //! looks at between any two polls, and wakes the M if that is parked.
 //!
+//! The monitor uses the same bell: a summons makes bound work due, and the M answers it as it comes to
+//! its next turn.
+//!
 //! *The bound-wake race* is Dekker's: the waker sets `bound_ready`, fences and reads `parked`; the M
 //! sets `parked`, enters `IdleMs` (a lock), fences and reads `bound_ready`. One sees the other.
 
 use std::cell::{Cell, UnsafeCell};
 use std::collections::VecDeque;
+use std::panic::Location;
 use std::ptr::NonNull;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicPtr, Ordering, fence};
+use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU8, Ordering, fence};
+use std::sync::{Arc, Mutex};
 use std::task::Wake;
 use std::thread::Thread;
 
@@ -31,14 +38,18 @@ use concurrent_queue::ConcurrentQueue;
 use crossbeam_utils::CachePadded;
 
 use crate::current;
-use crate::g::{Meta, Runnable, Shard, ShardOwner};
+use crate::g::{Meta, Runnable, Shard, ShardOwner, Site};
 use crate::p::P;
+use crate::pulse::Pulse;
 use crate::sched::Sched;
 use crate::seat::Seat;
+use crate::sys::ThreadProbe;
+use crate::sysmon::Verdict;
 
 /// See the module.
 pub(crate) struct M {
     pub(crate) seat: CachePadded<Seat<P>>,
+    pub(crate) pulse: CachePadded<Pulse<Site>>,
     sched: Arc<Sched>,
     /// Has a P and looks for work; counted in `Idle`.
     pub(crate) spinning: Cell<bool>,
@@ -53,9 +64,10 @@ pub(crate) struct M {
     own_due: Cell<bool>,
     own_root: Cell<bool>,
 
-    /// Inside `block_on`; else a worker.
-    is_root: bool,
+    /// Where the `block_on` is that this thread is inside; None for a worker.
+    root: Option<&'static Location<'static>>,
     thread: Thread,
+    pub(crate) probe: ThreadProbe,
     pub(crate) next_p: AtomicPtr<P>,
     /// Whether the M that takes `next_p` spins from then on.
     pub(crate) next_spinning: AtomicBool,
@@ -63,8 +75,20 @@ pub(crate) struct M {
     pub(crate) parked: AtomicBool,
     bound_ready: AtomicBool,
     root_ready: AtomicBool,
+    summons: AtomicU8,
+    pub(crate) verdict: Mutex<Option<Verdict>>,
+    /// A root whose thread was once stuck in the poll of a task: it runs its own work alone from then on.
+    pub(crate) aloof: AtomicBool,
     mailbox: ConcurrentQueue<Runnable>,
     local_shard: Shard,
+}
+
+/// What the monitor asks of an M.
+pub(crate) mod summons {
+    /// End the slice of the `runnext` chain that runs.
+    pub(crate) const END_SLICE: u8 = 1;
+    /// Say aloud what the verdict says.
+    pub(crate) const SPEAK: u8 = 2;
 }
 
 /// Tasks that only this thread may poll.
@@ -81,10 +105,11 @@ unsafe impl Sync for M {}
 unsafe impl Send for M {}
 
 impl M {
-    /// The M of the calling thread.
-    pub(crate) fn new(sched: Arc<Sched>, is_root: bool) -> Arc<Self> {
+    /// The M of the calling thread, inside the `block_on` at `root`, or else a worker.
+    pub(crate) fn new(sched: Arc<Sched>, root: Option<&'static Location<'static>>) -> Arc<Self> {
         Arc::new_cyclic(|this| Self {
             seat: CachePadded::new(Seat::new()),
+            pulse: CachePadded::new(Pulse::new()),
             spinning: Cell::new(false),
             last_p: Cell::new(0),
             batching: Cell::new(false),
@@ -94,14 +119,18 @@ impl M {
                 queue: VecDeque::new(),
                 owner: ShardOwner::new(),
             }),
-            is_root,
+            root,
             thread: std::thread::current(),
+            probe: ThreadProbe::of_this_thread(),
             next_p: AtomicPtr::new(std::ptr::null_mut()),
             next_spinning: AtomicBool::new(false),
             claimed: AtomicBool::new(false),
             parked: AtomicBool::new(false),
             bound_ready: AtomicBool::new(false),
             root_ready: AtomicBool::new(false),
+            summons: AtomicU8::new(0),
+            verdict: Mutex::new(None),
+            aloof: AtomicBool::new(false),
             mailbox: ConcurrentQueue::unbounded(),
             local_shard: Shard::with_bound(Arc::as_ptr(&sched), this.as_ptr()),
             sched,
@@ -114,7 +143,23 @@ impl M {
     }
 
     pub(crate) fn is_root(&self) -> bool {
-        self.is_root
+        self.root.is_some()
+    }
+
+    /// Where the `block_on` is that this thread is inside.
+    pub(crate) fn root(&self) -> Option<&'static Location<'static>> {
+        self.root
+    }
+
+    /// Whether this thread may be lent to what blocks: nothing that is bound to it would wait.
+    pub(crate) fn may_block(&self) -> bool {
+        self.root.is_none() && self.local_shard.is_empty()
+    }
+
+    /// Whether this thread keeps to its own work.
+    #[inline]
+    pub(crate) fn is_aloof(&self) -> bool {
+        self.aloof.load(Ordering::Relaxed)
     }
 
     /// The thread, for one who unparks it after the M may have gone.
@@ -226,6 +271,20 @@ impl M {
         // pairs with: the swap in `begin_bound`.
         self.root_ready.swap(true, Ordering::AcqRel);
         self.set_bound_ready();
+    }
+
+    /// Asks the M, from another thread, to do `what` at its next turn.
+    pub(crate) fn summon(&self, what: u8) {
+        self.summons.fetch_or(what, Ordering::AcqRel); // pairs with: the swap in `take_summons`.
+        self.set_bound_ready();
+    }
+
+    /// What the monitor has asked for.
+    pub(crate) fn take_summons(&self) -> u8 {
+        if self.summons.load(Ordering::Relaxed) == 0 {
+            return 0;
+        }
+        self.summons.swap(0, Ordering::AcqRel) // pairs with: `summon`.
     }
 
     /// Another thread made bound work due: the bound-wake race.

@@ -47,9 +47,19 @@ pub(crate) struct SharedCounters {
     /// Sleeps that the poller fired.
     pub(crate) timers_fired: Counter,
     pub(crate) threads_started: Counter,
+    /// Worker threads that ended because nothing was left to do for so many.
+    pub(crate) threads_ended: Counter,
     pub(crate) thread_failures: Counter,
     /// Times an M gave its P up because it was about to block.
     pub(crate) handoffs: Counter,
+    /// The monitor's looks, and what it decided.
+    pub(crate) looks: Counter,
+    pub(crate) retakes_block: Counter,
+    pub(crate) retakes_off_cpu: Counter,
+    pub(crate) retakes_computing: Counter,
+    pub(crate) retakes_refused: Counter,
+    pub(crate) pollers_recalled: Counter,
+    pub(crate) slices_ended: Counter,
 }
 
 /// A snapshot of a runtime's counters, from [`Handle::metrics`](crate::runtime::Handle::metrics).
@@ -67,6 +77,14 @@ pub struct Metrics {
     pub spinning: usize,
     /// Tasks in the global queue; a state.
     pub global_queue: usize,
+    /// Threads that run tasks or wait to, those inside `block_on` included; a state.
+    pub threads: usize,
+    /// Threads that block inside a poll and have lost or given up their processor; a state.
+    pub blocked_threads: usize,
+    /// Closures of `spawn_blocking` that have not begun; a state.
+    pub jobs_queued: usize,
+    /// Closures of `spawn_blocking` that run; a state.
+    pub jobs_running: usize,
     /// Polls of tasks.
     pub polls: u64,
     /// Successful steals from another processor's queue.
@@ -89,8 +107,26 @@ pub struct Metrics {
     pub unparks: u64,
     /// Threads that the runtime started.
     pub threads_started: u64,
+    /// Threads that ended, after they had waited for `thread_keep_alive` for something to do.
+    pub threads_ended: u64,
     /// Threads that the operating system refused to start.
     pub thread_failures: u64,
-    /// Processors that were given up by a thread about to block.
+    /// Processors that were given up by a thread about to block: `block_eager`, a nested `block_on`.
     pub handoffs: u64,
+    /// Closures of `spawn_blocking` that have begun.
+    pub jobs_begun: u64,
+    /// Times the monitor looked at the threads.
+    pub looks: u64,
+    /// Processors that the monitor took from blocking sections.
+    pub retakes_block: u64,
+    /// Processors that it took from polls that were off CPU.
+    pub retakes_off_cpu: u64,
+    /// Processors that it took from polls that computed.
+    pub retakes_computing: u64,
+    /// Processors that it left where they were, since `max_blocking` threads were blocked.
+    pub retakes_refused: u64,
+    /// Times it sent a thread into the reactor, for nobody looked at it.
+    pub pollers_recalled: u64,
+    /// Chains of tasks waking each other that it broke off at the end of their time slice.
+    pub slices_ended: u64,
 }

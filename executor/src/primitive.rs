@@ -5,21 +5,71 @@
 //! it is `loom`. `MODEL` lets a protocol shrink its constants so that a model reaches wrap-around
 //! and overflow.
 
+use std::alloc::{Layout, alloc_zeroed, dealloc, handle_alloc_error};
+use std::sync::Once;
+use std::sync::atomic::{AtomicBool, compiler_fence};
+
+use sync::atomic::{AtomicUsize, Ordering, fence};
+
 /// Whether this is the model checker's build of a protocol.
 pub(crate) const MODEL: bool = false;
 
-/// The cheap half of an asymmetric fence: orders this thread's code before and after it, as far as
+/// Whether the system has a fence for the whole process; until that was asked both halves are paid.
+static PROCESS_FENCE: AtomicBool = AtomicBool::new(false);
+
+/// Asks the system for its process-wide fence. Called before the first protocol that needs it, and by
+/// every runtime: what counts is the first time.
+pub(crate) fn prepare_fences() {
+    static ASKED: Once = Once::new();
+    ASKED.call_once(|| {
+        if crate::sys::register_process_fence() {
+            // Relaxed: who reads the old value pays a fence that was not needed.
+            PROCESS_FENCE.store(true, Ordering::Relaxed);
+        }
+    });
+}
+
+/// The cheap half of an asymmetric fence: orders this thread's code before and after it as far as
 /// the compiler goes; the processor's part is the business of `fence_heavy`.
 #[inline(always)]
 pub(crate) fn fence_light() {
-    std::sync::atomic::compiler_fence(std::sync::atomic::Ordering::SeqCst);
+    if PROCESS_FENCE.load(Ordering::Relaxed) {
+        compiler_fence(Ordering::SeqCst);
+    } else {
+        fence(Ordering::SeqCst);
+    }
 }
 
-/// The dear half.
-#[cfg(test)]
-#[allow(dead_code, reason = "the models call it; no monitor does yet")]
+/// The dear half: a fence on every thread of the process.
 pub(crate) fn fence_heavy() {
-    std::sync::atomic::fence(std::sync::atomic::Ordering::SeqCst);
+    if PROCESS_FENCE.load(Ordering::Relaxed) {
+        crate::sys::process_fence();
+    } else {
+        fence(Ordering::SeqCst);
+    }
+}
+
+/// A word that its owner alone writes, and at which others may glance, to no obligation.
+#[derive(Debug, Default)]
+#[repr(transparent)]
+pub(crate) struct OwnWord(AtomicUsize);
+
+impl OwnWord {
+    pub(crate) const fn new(value: usize) -> Self {
+        Self(AtomicUsize::new(value))
+    }
+
+    /// For the owner, and as a hint for others.
+    #[inline(always)]
+    pub(crate) fn get(&self) -> usize {
+        self.0.load(Ordering::Relaxed)
+    }
+
+    /// For the owner.
+    #[inline(always)]
+    pub(crate) fn set(&self, value: usize) {
+        self.0.store(value, Ordering::Relaxed);
+    }
 }
 
 pub(crate) mod sync {
@@ -64,10 +114,6 @@ pub(crate) mod cell {
         }
     }
 }
-
-use std::alloc::{Layout, alloc_zeroed, dealloc, handle_alloc_error};
-
-use sync::atomic::AtomicUsize;
 
 /// Makes `len` zeroed words. Pages that are never written stay unmapped, which is why this is not
 /// a `Vec`.

@@ -22,20 +22,20 @@
 //!    no P is idle, so that nobody is there who would steal it. What it buys is one atomic
 //!    read-modify-write for `HAND` polls instead of one for each.
 
-use std::cell::Cell;
+use std::marker::PhantomData;
 use std::ptr::NonNull;
 use std::sync::Arc;
 
 use crossbeam_deque::Worker;
 
 use crate::globq::GlobalQueue;
-use crate::primitive::MODEL;
+use crate::primitive::{MODEL, OwnWord};
 use crate::ring::{CAPACITY, Full, Ring, Stolen};
 
 /// How many tasks in a row may come from `runnext` while others wait in the ring: a pair of tasks
 /// that wake each other must not starve the rest. Go ends such a chain by its 10 ms time slice
 /// only; 32 polls of about 50 ns are far less than a steal costs.
-const RUNNEXT_RUN: u32 = if MODEL { 2 } else { 32 };
+const RUNNEXT_RUN: usize = if MODEL { 2 } else { 32 };
 
 /// How many tasks the owner takes out of the ring at once. Measured: 8 gains nearly all there is.
 const HAND: usize = if MODEL { 2 } else { 8 };
@@ -52,16 +52,20 @@ pub(crate) trait Word: Sized {
 
 /// See the module.
 pub(crate) struct RunQueue<T: Word> {
-    next: Cell<Option<T>>,
+    /// A task, or 0.
+    next: OwnWord,
     /// Polls in a row that came from `next`.
-    next_run: Cell<u32>,
-    hand: [Cell<usize>; HAND],
+    next_run: OwnWord,
+    hand: [OwnWord; HAND],
     /// `hand[hand_head..hand_tail]` are tasks.
-    hand_head: Cell<usize>,
-    hand_tail: Cell<usize>,
+    hand_head: OwnWord,
+    hand_tail: OwnWord,
+    /// Time slices: all polls in a row from `next` are in one, any other is one of its own.
+    slices: OwnWord,
     ring: Arc<Ring>,
     /// Where the injector's batches land: it pours into a `Worker` only.
     scratch: Worker<T>,
+    _tasks: PhantomData<T>,
 }
 
 /// The thieves' side of a [`RunQueue`].
@@ -110,13 +114,15 @@ unsafe fn from_usize<T: Word>(word: usize) -> T {
 impl<T: Word> RunQueue<T> {
     pub(crate) fn new() -> Self {
         Self {
-            next: Cell::new(None),
-            next_run: Cell::new(0),
-            hand: [const { Cell::new(0) }; HAND],
-            hand_head: Cell::new(0),
-            hand_tail: Cell::new(0),
+            next: OwnWord::new(0),
+            next_run: OwnWord::new(0),
+            hand: [const { OwnWord::new(0) }; HAND],
+            hand_head: OwnWord::new(0),
+            hand_tail: OwnWord::new(0),
+            slices: OwnWord::new(0),
             ring: Arc::new(Ring::new()),
             scratch: Worker::new_fifo(),
+            _tasks: PhantomData,
         }
     }
 
@@ -129,13 +135,28 @@ impl<T: Word> RunQueue<T> {
     #[inline]
     #[must_use = "work in the queue may want a wake-up"]
     pub(crate) fn push_next(&self, task: T, spill: &GlobalQueue<T>) -> bool {
-        match self.next.replace(Some(task)) {
-            None => false,
+        match self.take_next() {
+            None => {
+                self.next.set(into_usize(task));
+                false
+            }
             Some(old) => {
+                self.next.set(into_usize(task));
                 self.push_back(old, spill);
                 true
             }
         }
+    }
+
+    #[inline]
+    fn take_next(&self) -> Option<T> {
+        let word = self.next.get();
+        if word == 0 {
+            return None;
+        }
+        self.next.set(0);
+        // SAFETY: (1) the slot holds words from `into_usize` only, and gave this one up just now.
+        Some(unsafe { from_usize(word) })
     }
 
     /// Appends `task`.
@@ -169,7 +190,7 @@ impl<T: Word> RunQueue<T> {
     /// into the hand at once.
     #[inline]
     pub(crate) fn pop(&self, sole: impl FnOnce() -> bool) -> Option<T> {
-        if let Some(task) = self.next.take() {
+        if let Some(task) = self.take_next() {
             let run = self.next_run.get();
             if run < RUNNEXT_RUN {
                 self.next_run.set(run + 1);
@@ -180,7 +201,7 @@ impl<T: Word> RunQueue<T> {
             return match self.pop_ring(sole) {
                 None => Some(task),
                 Some(other) => {
-                    self.next.set(Some(task));
+                    self.next.set(into_usize(task));
                     Some(other)
                 }
             };
@@ -191,6 +212,7 @@ impl<T: Word> RunQueue<T> {
 
     #[inline]
     fn pop_ring(&self, sole: impl FnOnce() -> bool) -> Option<T> {
+        self.slices.set(self.slices.get().wrapping_add(1));
         let head = self.hand_head.get();
         if head < self.hand_tail.get() {
             self.hand_head.set(head + 1);
@@ -216,6 +238,12 @@ impl<T: Word> RunQueue<T> {
         Some(unsafe { from_usize(buffer[0]) })
     }
 
+    /// All tasks. For the owner, and as a hint for others.
+    pub(crate) fn len(&self) -> usize {
+        let hand = self.hand_tail.get().saturating_sub(self.hand_head.get());
+        usize::from(self.next.get() != 0) + hand + self.ring.len()
+    }
+
     /// Tasks that other Ps could take.
     #[inline]
     pub(crate) fn stealable(&self) -> usize {
@@ -227,13 +255,24 @@ impl<T: Word> RunQueue<T> {
         CAPACITY - self.ring.len()
     }
 
-    /// Whether there is nothing at all.
+    /// Whether there is nothing at all. For the owner, and as a hint for others.
     pub(crate) fn is_empty(&self) -> bool {
-        let next = self.next.take();
-        let empty =
-            next.is_none() && self.hand_head.get() == self.hand_tail.get() && self.ring.is_empty();
-        self.next.set(next);
-        empty
+        !self.has_private() && self.ring.is_empty()
+    }
+
+    /// Whether there are tasks that nobody can steal. For the owner, and as a hint for others.
+    pub(crate) fn has_private(&self) -> bool {
+        self.next.get() != 0 || self.hand_head.get() != self.hand_tail.get()
+    }
+
+    /// How many time slices have begun. For the owner, and as a hint for others.
+    pub(crate) fn slices(&self) -> usize {
+        self.slices.get()
+    }
+
+    /// Ends the slice of a `runnext` chain: the next task comes from the others, if there are any.
+    pub(crate) fn end_slice(&self) {
+        self.next_run.set(RUNNEXT_RUN);
     }
 
     /// Steals half of a victim's ring, and returns the first of it. There must be nothing here.

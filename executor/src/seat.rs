@@ -34,15 +34,13 @@
 //! the taker, and no more than a compiler fence by the M. Where there is no such barrier, and in
 //! the model, both sides pay a fence.
 //!
-//! The taker's half is compiled for tests and models only as long as no monitor calls it: today an
-//! M gives its P up by itself, when it parks or blocks in a nested `block_on`.
+//! The taker is the monitor (`sysmon/`). An M gives its P up by itself when it parks, or blocks and
+//! knows that it will be for long.
 
 use std::ptr::NonNull;
 
-#[cfg(test)]
-use crate::primitive::fence_heavy;
-use crate::primitive::fence_light;
 use crate::primitive::sync::atomic::{AtomicPtr, AtomicU32, Ordering};
+use crate::primitive::{fence_heavy, fence_light};
 
 /// See the module.
 #[derive(Debug)]
@@ -52,8 +50,6 @@ pub(crate) struct Seat<P> {
 }
 
 /// A retake that has unseated the M and waits for it to leave scheduler code.
-#[cfg(test)]
-#[allow(dead_code, reason = "the models call it; no monitor does yet")]
 #[must_use = "a retaken P belongs to the taker as soon as the retake is complete"]
 #[derive(Debug)]
 pub(crate) struct Retake<P> {
@@ -102,6 +98,19 @@ impl<P> Seat<P> {
         NonNull::new(self.p.load(Ordering::Relaxed))
     }
 
+    /// The P that the M seems to hold, and `rt`; for others than the M. It is a hint: only a retake
+    /// tells.
+    pub(crate) fn glance(&self) -> (Option<NonNull<P>>, u32) {
+        let rt = self.rt.load(Ordering::Relaxed);
+        (NonNull::new(self.p.load(Ordering::Relaxed)), rt)
+    }
+
+    /// Whether the M, in user code, has no P; for the M itself. True stays true until it installs one.
+    #[inline(always)]
+    pub(crate) fn is_vacant(&self) -> bool {
+        self.p.load(Ordering::Relaxed).is_null()
+    }
+
     /// Whether the M is in scheduler code; for its own assertions.
     pub(crate) fn is_inside(&self) -> bool {
         self.rt.load(Ordering::Relaxed) % 2 == 1
@@ -135,8 +144,6 @@ impl<P> Seat<P> {
     }
 
     /// (5) Unseats the M from `p`. The P is the taker's when `complete` says so.
-    #[cfg(test)]
-    #[allow(dead_code, reason = "the models call it; no monitor does yet")]
     pub(crate) fn retake(&self, p: NonNull<P>) -> Option<Retake<P>> {
         self.p
             .compare_exchange(
@@ -154,8 +161,6 @@ impl<P> Seat<P> {
     }
 }
 
-#[cfg(test)]
-#[allow(dead_code, reason = "the models call it; no monitor does yet")]
 impl<P> Retake<P> {
     /// Looks once whether the M has left the stay in scheduler code in which the retake found it.
     /// Gives the P out, or itself back: look again later, never spin for it (the M may be off CPU).

@@ -13,6 +13,27 @@ pub(crate) fn fence_heavy() {
     loom::sync::atomic::fence(loom::sync::atomic::Ordering::SeqCst);
 }
 
+/// loom need not watch it: what others see of it obliges them to nothing.
+#[derive(Debug, Default)]
+pub(crate) struct OwnWord(std::cell::Cell<usize>);
+
+// SAFETY: (1) the models have it touched by its owner only.
+unsafe impl Sync for OwnWord {}
+
+impl OwnWord {
+    pub(crate) const fn new(value: usize) -> Self {
+        Self(std::cell::Cell::new(value))
+    }
+
+    pub(crate) fn get(&self) -> usize {
+        self.0.get()
+    }
+
+    pub(crate) fn set(&self, value: usize) {
+        self.0.set(value);
+    }
+}
+
 pub(crate) mod sync {
     pub(crate) use loom::sync::{Mutex, MutexGuard};
 

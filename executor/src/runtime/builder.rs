@@ -2,11 +2,18 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 use std::{fmt, io};
 
 use super::{Runtime, env};
 use crate::sched::idle::MAX_PROCS;
-use crate::sched::{Config, Flavor, Sched};
+use crate::sched::{Config, Flavor, Sched, StallPolicy};
+
+/// How many Ms may block at the same time unless [`Builder::max_blocking`] says otherwise; tokio's figure.
+const DEFAULT_MAX_BLOCKING: usize = 512;
+
+/// How long an idle thread beyond the number of processors waits for work; tokio's figure.
+const DEFAULT_KEEP_ALIVE: Duration = Duration::from_secs(10);
 
 /// Builds a [`Runtime`].
 ///
@@ -30,6 +37,10 @@ pub struct Builder {
     on_thread_start: Option<Arc<dyn Fn() + Send + Sync>>,
     on_thread_stop: Option<Arc<dyn Fn() + Send + Sync>>,
     pause_time: bool,
+    stall_policy: Option<StallPolicy>,
+    max_blocking: usize,
+    keep_alive: Duration,
+    strict_procs: bool,
 }
 
 impl Builder {
@@ -54,6 +65,10 @@ impl Builder {
             on_thread_start: None,
             on_thread_stop: None,
             pause_time: false,
+            stall_policy: None,
+            max_blocking: DEFAULT_MAX_BLOCKING,
+            keep_alive: DEFAULT_KEEP_ALIVE,
+            strict_procs: false,
         }
     }
 
@@ -146,6 +161,48 @@ impl Builder {
         self
     }
 
+    /// What is done about polls that block or compute for long without saying so.
+    ///
+    /// Without this call it is [`HandOff`](StallPolicy::HandOff) on the multi-thread flavour, unless the
+    /// environment says `GOPARK_DEBUG=stalls=off` or `=warn`; and [`Off`](StallPolicy::Off) on the
+    /// current-thread flavour, which starts no thread without a reason.
+    pub fn stall_policy(mut self, policy: StallPolicy) -> Self {
+        self.stall_policy = Some(policy);
+        self
+    }
+
+    /// Whether a task that comes back from a blocking section without its processor waits for one.
+    /// Without this call it goes on at once to the end of its poll, so that for a moment more than
+    /// `procs` tasks may compute. The current-thread flavour always waits.
+    pub fn strict_procs(mut self, strict: bool) -> Self {
+        self.strict_procs = strict;
+        self
+    }
+
+    /// How many threads may be blocked at the same time; 512 without this call.
+    ///
+    /// So many closures of [`spawn_blocking`](crate::spawn_blocking) run at the same time, others wait
+    /// in the order in which they came; and so many threads may have lost their processor in a
+    /// blocking section or an off-CPU poll. Beyond that, whatever blocks keeps its processor. The threads that
+    /// run tasks are not counted.
+    ///
+    /// # Panics
+    ///
+    /// Panics if `threads` is 0.
+    #[track_caller]
+    pub fn max_blocking(mut self, threads: usize) -> Self {
+        assert!(threads > 0, "max_blocking(0): expected at least 1 thread");
+        self.max_blocking = threads;
+        self
+    }
+
+    /// How long an idle thread that is more than the processors need is kept; 10 seconds without this
+    /// call.
+    pub fn thread_keep_alive(mut self, keep_alive: Duration) -> Self {
+        self.keep_alive = keep_alive;
+        self
+    }
+
     /// Builds the runtime. It starts no thread yet.
     ///
     /// # Errors
@@ -167,6 +224,10 @@ impl Builder {
             on_thread_start: self.on_thread_start,
             on_thread_stop: self.on_thread_stop,
             pause_time: self.pause_time,
+            stall_policy: self.stall_policy,
+            max_blocking: self.max_blocking,
+            keep_alive: self.keep_alive,
+            strict_procs: self.strict_procs,
         })?;
         Ok(Runtime::from_sched(sched))
     }

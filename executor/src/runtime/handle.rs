@@ -79,9 +79,21 @@ impl Handle {
         sched::spawn(&self.0, future, Location::caller())
     }
 
+    /// Runs a blocking closure on a thread of this runtime; see
+    /// [`gopark::spawn_blocking`](crate::spawn_blocking).
+    #[track_caller]
+    pub fn spawn_blocking<F, R>(&self, f: F) -> JoinHandle<R>
+    where
+        F: FnOnce() -> R + Send + 'static,
+        R: Send + 'static,
+    {
+        sched::spawn_blocking(&self.0, f, Location::caller())
+    }
+
     /// Runs a future to completion on this thread; see
     /// [`Runtime::block_on`](super::Runtime::block_on). If the runtime has ended, the future is
     /// polled all the same, but timers and sockets of the runtime fail.
+    #[track_caller]
     pub fn block_on<F: Future>(&self, future: F) -> F::Output {
         sched::block_on(&self.0, future)
     }

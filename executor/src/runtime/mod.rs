@@ -22,6 +22,8 @@ mod default;
 mod enter;
 mod env;
 mod handle;
+mod set_procs;
+mod still_running;
 mod tasks;
 
 use std::future::Future;
@@ -31,13 +33,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub use crate::metrics::Metrics;
-pub use crate::sched::Flavor;
+pub use crate::sched::{Flavor, StallPolicy};
 pub use builder::Builder;
 pub(crate) use default::default_runtime;
 pub use enter::EnterGuard;
 pub(crate) use enter::enter_sched;
 pub use gopark_net::note::WaitReason;
 pub use handle::{Handle, TryCurrentError};
+pub use set_procs::SetProcsError;
+pub use still_running::StillRunning;
 pub use tasks::TaskInfo;
 
 use crate::g::JoinHandle;
@@ -103,6 +107,7 @@ impl Runtime {
     /// assert_eq!(runtime.block_on(async { format!("hello {}", &name) }), "hello world");
     /// # Ok::<(), std::io::Error>(())
     /// ```
+    #[track_caller]
     pub fn block_on<F: Future>(&self, future: F) -> F::Output {
         self.handle().block_on(future)
     }
@@ -117,14 +122,29 @@ impl Runtime {
         crate::sched::spawn(self.sched(), future, Location::caller())
     }
 
+    /// Runs a blocking closure on a thread of this runtime; see
+    /// [`gopark::spawn_blocking`](crate::spawn_blocking).
+    #[track_caller]
+    pub fn spawn_blocking<F, R>(&self, f: F) -> JoinHandle<R>
+    where
+        F: FnOnce() -> R + Send + 'static,
+        R: Send + 'static,
+    {
+        crate::sched::spawn_blocking(self.sched(), f, Location::caller())
+    }
+
     /// Makes this the current runtime of the thread until the guard is dropped; see
     /// [`Handle::enter`].
     pub fn enter(&self) -> EnterGuard<'_> {
         self.handle().enter()
     }
 
-    /// Ends the runtime like a drop, but waits at most `limit`. True if everything has ended; if
-    /// not, what is stuck goes on until its poll returns, and then ends.
+    /// Ends the runtime like a drop, but waits at most `limit`.
+    ///
+    /// # Errors
+    ///
+    /// Tells which tasks are stuck in a poll, or in the closure of a `spawn_blocking`, and where they
+    /// were spawned. They go on until that returns, and then end.
     ///
     /// # Examples
     ///
@@ -132,15 +152,25 @@ impl Runtime {
     /// use std::time::Duration;
     ///
     /// let runtime = gopark::runtime::Runtime::new()?;
-    /// let stuck = runtime.spawn(async { std::thread::sleep(Duration::from_secs(1)) });
-    /// while !stuck.is_finished() && runtime.handle().metrics().polls == 0 {
-    ///     std::thread::yield_now();
-    /// }
-    /// assert!(!runtime.shutdown_timeout(Duration::from_millis(1)));
-    /// # Ok::<(), std::io::Error>(())
+    /// let (begun, begins) = std::sync::mpsc::channel();
+    /// let stuck = runtime.spawn_blocking(move || {
+    ///     begun.send(()).unwrap();
+    ///     std::thread::sleep(Duration::from_secs(1));
+    /// });
+    /// begins.recv()?;
+    /// let error = runtime.shutdown_timeout(Duration::from_millis(1)).unwrap_err();
+    /// println!("{error}"); // 1 task still runs: task 1 spawned at src/main.rs:5:21
+    /// assert_eq!(error.tasks()[0].id, stuck.id());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    pub fn shutdown_timeout(mut self, limit: Duration) -> bool {
-        self.end(Some(limit))
+    pub fn shutdown_timeout(mut self, limit: Duration) -> Result<(), StillRunning> {
+        let Some(handle) = self.handle.take() else {
+            return Ok(());
+        };
+        if handle.sched().close(Some(limit)) {
+            return Ok(());
+        }
+        Err(StillRunning::new(handle.tasks()))
     }
 
     /// Ends the runtime without waiting for polls that are in progress. Futures that are parked or
@@ -149,10 +179,10 @@ impl Runtime {
         self.end(Some(Duration::ZERO));
     }
 
-    fn end(&mut self, limit: Option<Duration>) -> bool {
-        self.handle
-            .take()
-            .is_none_or(|handle| handle.sched().close(limit))
+    fn end(&mut self, limit: Option<Duration>) {
+        if let Some(handle) = self.handle.take() {
+            handle.sched().close(limit);
+        }
     }
 }
 

@@ -38,7 +38,7 @@ impl Sched {
         if tick % TIMER_INTERVAL == 0 && p.remote.timers.next() != u64::MAX {
             self.fire_own_timers(m, p);
         }
-        if tick % GLOBAL_INTERVAL == 0 {
+        if tick % GLOBAL_INTERVAL == 0 && self.still_holds(m, p) {
             if let Some(task) = self.find_outside_first(m, p) {
                 return Some(task);
             }
@@ -60,22 +60,34 @@ impl Sched {
 
     /// Whether the P of the asking M is the only one at work.
     fn others_idle(&self) -> bool {
-        self.idle.view().idle() + 1 >= self.ps.len()
+        self.idle.view().idle() + 1 >= self.ps.active()
     }
 
     /// The 61st round.
     #[cold]
     fn find_outside_first(&self, m: &M, p: &P) -> Option<Runnable> {
+        if self.is_surplus(p.index()) {
+            self.retire_own(m);
+            return None;
+        }
+        if self.is_p_wanted() {
+            self.give_to_waiting(m);
+            if !self.still_holds(m, p) {
+                return None;
+            }
+        }
         if !self.idle.view().has_poller() && self.reactor.has_sources() {
             self.look_at_reactor(m, p);
             if !self.still_holds(m, p) {
                 return None;
             }
         }
-        if self.outside_timers.next() != u64::MAX {
-            self.fire_outside_timers(m, p);
-            if !self.still_holds(m, p) {
-                return None;
+        for timers in self.unowned_timers() {
+            if timers.next() != u64::MAX {
+                self.fire(m, p, timers);
+                if !self.still_holds(m, p) {
+                    return None;
+                }
             }
         }
         // Go takes one task here. But a backlog in the injector then shrinks by one task in 61 as
@@ -99,7 +111,8 @@ impl Sched {
         if let Some(task) = self.find_global(p) {
             return Some(task);
         }
-        if self.ps.len() == 1 {
+        let made = self.ps.made();
+        if made == 1 {
             return None;
         }
         if !m.spinning.get() {
@@ -110,9 +123,9 @@ impl Sched {
         }
         for _ in 0..STEAL_PASSES {
             let mut retry = false;
-            let start = p.rng.below(self.ps.len());
-            for i in 0..self.ps.len() {
-                let victim = &self.ps[(start + i) % self.ps.len()];
+            let start = p.rng.below(made);
+            for i in 0..made {
+                let victim = self.ps.get((start + i) % made);
                 if victim.index() == p.index() {
                     continue;
                 }
@@ -139,7 +152,7 @@ impl Sched {
         if self.globq.is_empty() {
             return None;
         }
-        let share = self.globq.len() / self.ps.len() + 1;
+        let share = self.globq.len() / self.ps.active() + 1;
         p.metrics.from_global.add(1);
         let limit = share.min(GLOBAL_BATCH).min(p.runq.room() + 1);
         p.runq.steal_from_global(&self.globq, limit)

@@ -23,6 +23,7 @@
 //! if it was the last it looks whether there is more work and wakes the next. An M that stops
 //! spinning because it found nothing parks, and (c) above is its look.
 
+use crate::primitive::MODEL;
 use crate::primitive::sync::atomic::{AtomicU64, Ordering, fence};
 
 const IDLE: u64 = 1;
@@ -33,12 +34,15 @@ const COUNT: u64 = 0xffff;
 /// The most Ps that `word` can count.
 pub(crate) const MAX_PROCS: usize = 1024;
 
+const WORDS: usize = if MODEL { 1 } else { MAX_PROCS / 64 };
+
 /// See the module.
 #[derive(Debug)]
 pub(crate) struct Idle {
     word: AtomicU64,
-    mask: Box<[AtomicU64]>,
-    procs: u64,
+    mask: [AtomicU64; WORDS],
+    /// How many Ps are in use.
+    procs: AtomicU64,
 }
 
 /// A look at the word.
@@ -69,21 +73,21 @@ impl Idle {
     /// All `procs` Ps are idle.
     pub(crate) fn new(procs: usize) -> Self {
         assert!((1..=MAX_PROCS).contains(&procs));
-        let mask = (0..procs.div_ceil(64))
-            .map(|word| {
-                let bits = (procs - word * 64).min(64);
-                AtomicU64::new(if bits == 64 {
-                    u64::MAX
-                } else {
-                    (1 << bits) - 1
-                })
-            })
-            .collect();
+        let mask = std::array::from_fn(|word| {
+            let bits = procs.saturating_sub(word * 64).min(64);
+            AtomicU64::new(u64::MAX.checked_shr(64 - bits as u32).unwrap_or(0))
+        });
         Self {
             word: AtomicU64::new(procs as u64 * IDLE),
             mask,
-            procs: procs as u64,
+            procs: AtomicU64::new(procs as u64),
         }
+    }
+
+    /// How many Ps are in use from now on. The caller sees to it that the others leave.
+    pub(crate) fn set_procs(&self, procs: usize) {
+        // Relaxed: it only bounds how many spin.
+        self.procs.store(procs as u64, Ordering::Relaxed);
     }
 
     /// A look without any promise.
@@ -195,7 +199,8 @@ impl Idle {
     pub(crate) fn start_spinning(&self) -> bool {
         let word = self.word.load(Ordering::Relaxed);
         let view = View(word);
-        if 2 * view.spinning() as u64 >= self.procs - view.idle() as u64 {
+        let procs = self.procs.load(Ordering::Relaxed);
+        if 2 * view.spinning() as u64 >= procs.saturating_sub(view.idle() as u64) {
             return false;
         }
         // One try: if the word changes under us there is life enough.

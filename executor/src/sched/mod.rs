@@ -28,19 +28,26 @@
 //! `idle.rs` the packed word · `find.rs` what to run next · `run.rs` the loop of an M ·
 //! `park.rs` idle Ms, and how they are woken · `netpoll.rs` the M in the reactor, timers ·
 //! `start.rs` threads, giving a P to an M · `spawn.rs` tasks come in · `root.rs` threads inside
-//! `block_on` · `shutdown.rs` the end, `attend.rs` timers and events during it.
+//! `block_on` · `blocking.rs` Ms that block · `jobs.rs` closures that block · `retake.rs` what the
+//! monitor does · `waiting.rs` Ms that wait for a P · `procs.rs` how many Ps there are ·
+//! `shutdown.rs` the end, `attend.rs` timers and events during it.
 
 mod attend;
+mod blocking;
 mod find;
 pub(crate) mod idle;
+mod jobs;
 mod netpoll;
 mod park;
+mod procs;
+mod retake;
 mod root;
 mod run;
 mod shutdown;
 mod spawn;
 mod start;
 mod timers;
+mod waiting;
 
 use std::ptr;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
@@ -57,13 +64,17 @@ use crate::globq::GlobalQueue;
 use crate::m::M;
 use crate::metrics::{Metrics, SharedCounters};
 use crate::p::P;
+use crate::sysmon::Sysmon;
 use crate::time::clock::Clock;
 use crate::time::timers::Timers;
 use idle::Idle;
+use jobs::Jobs;
 use park::IdleMs;
+use procs::Procs;
 
+pub(crate) use blocking::{block, block_eager};
 pub(crate) use root::block_on;
-pub(crate) use spawn::{spawn, spawn_local};
+pub(crate) use spawn::{spawn, spawn_blocking, spawn_local};
 pub(crate) use timers::{current_clock, timer_home};
 
 /// What a runtime is built from.
@@ -76,6 +87,24 @@ pub(crate) struct Config {
     pub(crate) on_thread_start: Option<Arc<dyn Fn() + Send + Sync>>,
     pub(crate) on_thread_stop: Option<Arc<dyn Fn() + Send + Sync>>,
     pub(crate) pause_time: bool,
+    /// None: the flavour's own.
+    pub(crate) stall_policy: Option<StallPolicy>,
+    pub(crate) max_blocking: usize,
+    pub(crate) keep_alive: Duration,
+    pub(crate) strict_procs: bool,
+}
+
+impl Config {
+    /// What is done about polls that hold their P without saying so. The current-thread flavour
+    /// promises to start no thread without a reason, so there it must be asked for.
+    pub(crate) fn stall_policy(&self) -> StallPolicy {
+        self.stall_policy.unwrap_or(match self.flavor {
+            Flavor::MultiThread => crate::debug::settings()
+                .stalls
+                .unwrap_or(StallPolicy::HandOff),
+            Flavor::CurrentThread => StallPolicy::Off,
+        })
+    }
 }
 
 /// The flavour of a runtime.
@@ -88,18 +117,48 @@ pub enum Flavor {
     CurrentThread,
 }
 
+/// What a runtime does about a poll that holds its processor for long without saying so: one that waits
+/// in the kernel (`std::thread::sleep`, a file, a lock of `std`), or that computes.
+///
+/// A blocking section ([`block`](crate::block)) is no such poll: whatever the policy, its processor is
+/// handed over when it is long.
+///
+/// # Examples
+///
+/// ```
+/// use gopark::runtime::{Builder, StallPolicy};
+///
+/// let runtime = Builder::new_multi_thread().stall_policy(StallPolicy::Warn).build()?;
+/// # std::io::Result::Ok(())
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum StallPolicy {
+    /// Nothing.
+    Off,
+    /// Warns of it if it held the processor for 10 ms or more, once for each place that spawned such a
+    /// task.
+    Warn,
+    /// Hands the processor over to another thread, and warns likewise. An off-CPU poll loses a
+    /// processor that is needed after 0.2 ms, one that computes after 10 ms, or after 1 ms if another
+    /// processor is idle and could do what waits.
+    HandOff,
+}
+
 /// All state of a runtime.
 ///
 /// Three groups: what hot paths read and nobody writes; the two words that are contended, each on
 /// a line of its own; what is touched when a thread parks, wakes, starts or ends.
 pub(crate) struct Sched {
-    pub(crate) ps: Box<[P]>,
+    pub(crate) ps: Procs,
     pub(crate) config: Config,
     pub(crate) clock: Clock,
     pub(crate) reactor: Reactor,
 
     pub(crate) idle: CachePadded<Idle>,
     pub(crate) globq: CachePadded<GlobalQueue<Runnable>>,
+    pub(crate) jobs: CachePadded<Jobs>,
+    pub(crate) sysmon: Sysmon,
 
     /// Spawns by threads without a P.
     outside: CachePadded<Mutex<ShardOwner>>,
@@ -107,6 +166,11 @@ pub(crate) struct Sched {
     /// Sleeps armed by threads without a P.
     pub(crate) outside_timers: Arc<Timers>,
     idle_ms: CachePadded<Mutex<IdleMs>>,
+    /// Ms in `idle_ms` that wait for a P: `waiting.rs`.
+    wanted: AtomicUsize,
+    /// Every M, for the monitor; and how often that has changed.
+    all_ms: Mutex<Vec<Arc<M>>>,
+    ms_version: AtomicUsize,
     /// The tick until which the M in the reactor means to wait; 0 while nobody waits.
     poll_until: AtomicU64,
     closing: AtomicBool,
@@ -115,8 +179,10 @@ pub(crate) struct Sched {
     workers: AtomicUsize,
     /// Threads inside `block_on`.
     roots: AtomicUsize,
-    /// Ms that block inside a poll, without their P.
+    /// Ms that gave up their P to block, in a section known to be long or in a nested `block_on`.
     blocked_ms: AtomicUsize,
+    /// Ms whose P was taken in the poll that they are in still; written by the monitor.
+    pub(crate) stalled_ms: AtomicUsize,
     started: std::time::Instant,
     /// Until when, in milliseconds since `started`, no thread is asked for after a refusal.
     refused_until: AtomicU64,
@@ -141,6 +207,8 @@ impl Sched {
         };
         let origin = clock.origin();
         let procs = config.procs;
+        crate::primitive::prepare_fences();
+        let watches = config.stall_policy() != StallPolicy::Off;
         Ok(Arc::new_cyclic(|this: &std::sync::Weak<Self>| {
             let sched = this.as_ptr();
             let hook = this.clone();
@@ -153,9 +221,13 @@ impl Sched {
                 })),
             );
             Self {
-                ps: (0..procs)
-                    .map(|i| P::new(i, sched, config.seed, Arc::new(Timers::new(origin, None))))
-                    .collect(),
+                ps: Procs::new(
+                    (0..procs)
+                        .map(|i| P::new(i, sched, config.seed, Arc::new(Timers::new(origin, None))))
+                        .collect(),
+                ),
+                jobs: CachePadded::new(Jobs::new(config.max_blocking)),
+                sysmon: Sysmon::new(watches),
                 config,
                 clock,
                 reactor,
@@ -165,12 +237,16 @@ impl Sched {
                 outside_shard: Shard::new(sched),
                 outside_timers: Arc::new(outside_timers),
                 idle_ms: CachePadded::new(Mutex::new(IdleMs::default())),
+                wanted: AtomicUsize::new(0),
+                all_ms: Mutex::new(Vec::new()),
+                ms_version: AtomicUsize::new(0),
                 poll_until: AtomicU64::new(0),
                 closing: AtomicBool::new(false),
                 threads: Mutex::new(Vec::new()),
                 workers: AtomicUsize::new(0),
                 roots: AtomicUsize::new(0),
                 blocked_ms: AtomicUsize::new(0),
+                stalled_ms: AtomicUsize::new(0),
                 started: std::time::Instant::now(),
                 refused_until: AtomicU64::new(0),
                 abandoned: AtomicBool::new(false),
@@ -180,6 +256,12 @@ impl Sched {
                 _claim: claim,
             }
         }))
+    }
+
+    /// The P `index`, for `set_procs`.
+    fn make_p(&self, index: usize) -> P {
+        let timers = Arc::new(Timers::new(self.clock.origin(), None));
+        P::new(index, self, self.config.seed, timers)
     }
 
     /// The shards of all tasks but the local ones.
@@ -208,8 +290,13 @@ impl Sched {
         lock(&self.idle_ms)
     }
 
-    /// Whether some queue holds work that an M with a P could take.
-    fn work_visible(&self) -> bool {
+    /// Whether some queue holds work for an M with a P: a task, or a job that may begin.
+    pub(crate) fn work_visible(&self) -> bool {
+        self.tasks_visible() || self.jobs_visible()
+    }
+
+    /// Whether some queue holds a task that any M with a P could take.
+    fn tasks_visible(&self) -> bool {
         !self.globq.is_empty() || self.ps.iter().any(|p| !p.remote.stealer.is_empty())
     }
 
@@ -221,30 +308,54 @@ impl Sched {
         }
     }
 
+    /// Milliseconds and less since the runtime began.
+    pub(crate) fn uptime(&self) -> Duration {
+        self.started.elapsed()
+    }
+
     pub(crate) fn metrics(&self) -> Metrics {
         let view = self.idle.view();
         let sum = |f: fn(&crate::metrics::Counters) -> u64| {
             self.ps.iter().map(|p| f(&p.metrics)).sum::<u64>()
         };
+        let shared = &self.counters;
         Metrics {
-            procs: self.ps.len(),
+            procs: self.ps.active(),
             idle_procs: view.idle(),
             spinning: view.spinning(),
             global_queue: self.globq.len(),
+            threads: lock(&self.all_ms).len(),
+            blocked_threads: self.blocked_ms.load(Ordering::Relaxed)
+                + self.stalled_ms.load(Ordering::Relaxed),
+            jobs_queued: self.jobs.queued(),
+            jobs_running: self.jobs.running(),
             polls: sum(|c| c.polls.get()),
             steals: sum(|c| c.steals.get()),
             stolen: sum(|c| c.stolen.get()),
             from_global: sum(|c| c.from_global.get()),
             spills: self.globq.spills(),
             reactor_looks: sum(|c| c.reactor_looks.get()),
-            reactor_waits: self.counters.reactor_waits.get(),
-            timers_fired: sum(|c| c.timers_fired.get()) + self.counters.timers_fired.get(),
-            parks: self.counters.parks.get(),
-            unparks: self.counters.unparks.get(),
-            threads_started: self.counters.threads_started.get(),
-            thread_failures: self.counters.thread_failures.get(),
-            handoffs: self.counters.handoffs.get(),
+            reactor_waits: shared.reactor_waits.get(),
+            timers_fired: sum(|c| c.timers_fired.get()) + shared.timers_fired.get(),
+            parks: shared.parks.get(),
+            unparks: shared.unparks.get(),
+            threads_started: shared.threads_started.get(),
+            threads_ended: shared.threads_ended.get(),
+            thread_failures: shared.thread_failures.get(),
+            handoffs: shared.handoffs.get(),
+            jobs_begun: self.jobs.begun(),
+            looks: shared.looks.get(),
+            retakes_block: shared.retakes_block.get(),
+            retakes_off_cpu: shared.retakes_off_cpu.get(),
+            retakes_computing: shared.retakes_computing.get(),
+            retakes_refused: shared.retakes_refused.get(),
+            pollers_recalled: shared.pollers_recalled.get(),
+            slices_ended: shared.slices_ended.get(),
         }
+    }
+
+    pub(crate) fn counters(&self) -> &SharedCounters {
+        &self.counters
     }
 }
 
@@ -254,7 +365,10 @@ impl Drop for Sched {
         while let Some(task) = self.globq.pop() {
             self.cancel(task);
         }
-        for p in &self.ps {
+        while let Some(task) = self.jobs.pop() {
+            self.cancel(task);
+        }
+        for p in self.ps.iter() {
             while let Some(task) = p.runq.pop(|| true) {
                 self.cancel(task);
             }
@@ -286,6 +400,18 @@ fn schedule(task: Runnable, info: async_task::ScheduleInfo) {
         }
     }
     schedule_remote(task, sched);
+}
+
+/// The schedule function of jobs.
+fn schedule_job(task: Runnable, _: async_task::ScheduleInfo) {
+    let site = task.metadata().site();
+    // SAFETY: as in `schedule`.
+    let sched = unsafe { (*site).sched() };
+    // SAFETY: as in `schedule_remote`.
+    unsafe { Arc::increment_strong_count(sched) };
+    // SAFETY: (1) the count that was just added is this one.
+    let sched = unsafe { Arc::from_raw(sched) };
+    sched.submit_job(task);
 }
 
 #[cold]

@@ -31,7 +31,9 @@ impl Sched {
             if !self.may_rise(m) && !m.claimed.load(Ordering::Relaxed) {
                 let timeout = self.publish_poll_until();
                 self.counters.reactor_waits.add_shared(1);
+                m.seat.leave();
                 self.poll_reactor(timeout, &mut ready);
+                let _ = m.seat.enter();
                 // Relaxed: a stale value costs a notification.
                 self.poll_until.store(0, Ordering::Relaxed);
                 self.collect_due_timers(&mut ready);
@@ -81,7 +83,8 @@ impl Sched {
         if self.clock.is_paused() {
             // Time stands still. A first look is without waiting: if nothing else is due, the
             // clock jumps to the next timer (`auto_advance`).
-            return (self.next_timer(true) != u64::MAX).then_some(Duration::ZERO);
+            let may_jump = self.next_timer(true) != u64::MAX && !self.blocks_time();
+            return may_jump.then_some(Duration::ZERO);
         }
         loop {
             let until = self.next_timer(false);

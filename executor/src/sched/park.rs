@@ -1,7 +1,9 @@
 //! Idle Ms: how an M parks, and how it is found and woken.
 //!
-//! An idle M holds no P. It is either on the list, asleep on its own parker without a time-out, or
-//! it is the poller, asleep in the reactor (`netpoll.rs`).
+//! An idle M holds no P, and is out of scheduler code (see `seat.rs`: a retake that found it inside
+//! completes). It is on the list, asleep on its own parker, or it is the poller, asleep in the
+//! reactor (`netpoll.rs`), or it waits for a P (`waiting.rs`). As many as there are Ps sleep
+//! without a time-out; more than that (what blocked has brought them) end after a keep-alive.
 //!
 //! # Claims
 //!
@@ -18,13 +20,16 @@
 //!
 //! # Invariant
 //!
-//! An M is in `IdleMs` (list or poller) only while its `parked` is set, and at most once.
+//! An M is in `IdleMs` only while its `parked` is set, and at most once.
 
+use std::collections::VecDeque;
 use std::ptr::{self, NonNull};
 use std::sync::atomic::{Ordering, fence};
+use std::time::{Duration, Instant};
 
 use crate::m::M;
 use crate::p::P;
+use crate::sysmon::bell::Wants;
 
 use super::Sched;
 
@@ -34,6 +39,10 @@ pub(super) struct IdleMs {
     /// The M parked last is woken first: its caches are warm.
     list: Vec<MPtr>,
     pub(super) poller: Option<MPtr>,
+    /// Those that wait for a P, the first first.
+    pub(super) waiting: VecDeque<MPtr>,
+    /// Roots that run nothing but their own work.
+    aloof: Vec<MPtr>,
 }
 
 /// An M in `IdleMs`; valid as long as it is there, since its thread does not go on before it has
@@ -53,34 +62,45 @@ enum Bed {
 
 impl Sched {
     /// `m`, in scheduler code, has found nothing. Gives up its P if it has one, and sleeps until
-    /// there may be work again.
-    pub(super) fn park(&self, m: &M) {
-        if let Some(p) = m.seat.release() {
-            // SAFETY: (1) Ps live as long as the `Sched`.
-            let p = unsafe { p.as_ref() };
-            p.pace.end(p.metrics.polls.get());
-            let index = p.index();
-            m.last_p.set(index);
-            self.idle.park(index, m.spinning.replace(false));
-            // "Submit against park", step (c). Whoever takes the P by this spins, and so nobody
-            // does it while another spins: that one owes the look.
-            if self.work_visible() {
-                if let Some(index) = self.idle.take_for_wake() {
-                    self.install(m, index, true);
-                    return;
+    /// there may be work again. False if the M, a worker, has slept long enough and is to end.
+    #[must_use = "an M that is not needed any more must end"]
+    pub(super) fn park(&self, m: &M) -> bool {
+        match m.seat.release() {
+            Some(p) => {
+                // SAFETY: (1) Ps live as long as the `Sched`.
+                let p = unsafe { p.as_ref() };
+                p.pace.end(p.metrics.polls.get());
+                let index = p.index();
+                m.last_p.set(index);
+                self.put_p(index, m.spinning.replace(false));
+                // "Submit against park", step (c). Whoever takes the P by this spins, and so nobody
+                // does it while another spins: that one owes the look.
+                if self.tasks_visible() || (m.may_block() && self.jobs_visible()) {
+                    if let Some(index) = self.idle.take_for_wake() {
+                        self.install(m, index, true);
+                        return true;
+                    }
+                } else if self.jobs_visible() {
+                    // Not for this M, which has work bound to it.
+                    self.wakep();
                 }
             }
+            // It was taken away, perhaps while this M spun.
+            None => self.settle_spinning(m),
         }
         if m.has_bound() {
             self.sit_down(m);
-            return;
+            return true;
         }
         self.counters.parks.add_shared(1);
-        if !self.is_closing() && self.idle.become_poller() {
+        if !self.is_closing() && !m.is_aloof() && self.idle.become_poller() {
             self.wait_in_reactor(m);
-        } else {
-            self.wait_on_parker(m);
+            return true;
         }
+        if m.is_aloof() {
+            self.ensure_poller();
+        }
+        self.wait_on_parker(m)
     }
 
     /// Takes an idle P for `m`, which has work of its own, if there is one.
@@ -94,21 +114,66 @@ impl Sched {
     pub(super) fn install(&self, m: &M, index: usize, spinning: bool) {
         m.last_p.set(index);
         m.spinning.set(spinning);
-        m.seat.install(NonNull::from(&self.ps[index]));
+        m.seat.install(NonNull::from(self.ps.get(index)));
+        if self.sysmon.bell.is_wanted(Wants::BUSY) {
+            self.ring();
+        }
     }
 
-    fn wait_on_parker(&self, m: &M) {
-        self.publish_timers_of(m);
-        self.lie_down(m, |ms, me| ms.list.push(me));
+    fn wait_on_parker(&self, m: &M) -> bool {
+        self.publish_timers(m.last_p.get());
+        let mut surplus = false;
+        self.lie_down(m, |ms, me| {
+            surplus = ms.list.len() >= self.ps.active() && !m.is_root();
+            let list = if m.is_aloof() {
+                &mut ms.aloof
+            } else {
+                &mut ms.list
+            };
+            list.push(me);
+        });
         if self.may_rise(m) && self.get_up(m, |ms, me| ms.leave_list(me)) {
             self.sit_down(m);
-            return;
+            return true;
         }
-        // pairs with: the store in `claim`.
-        while !m.claimed.swap(false, Ordering::Acquire) {
-            std::thread::park();
+        let end = if surplus && m.may_block() {
+            Instant::now().checked_add(self.config.keep_alive)
+        } else {
+            None
+        };
+        if !self.sleep_until_claimed(m, end) {
+            if self.get_up(m, |ms, me| ms.leave_list(me)) {
+                self.counters.threads_ended.add_shared(1);
+                return false;
+            }
+            // Claimed at the last moment.
+            self.sleep_until_claimed(m, None);
         }
         self.after_claim(m);
+        true
+    }
+
+    /// Sleeps on the parker, out of scheduler code, until somebody has claimed `m`; false if the
+    /// time was up first.
+    pub(super) fn sleep_until_claimed(&self, m: &M, end: Option<Instant>) -> bool {
+        m.seat.leave();
+        // pairs with: the store in `claim`.
+        let claimed = loop {
+            if m.claimed.swap(false, Ordering::Acquire) {
+                break true;
+            }
+            match end.map(|end| end.saturating_duration_since(Instant::now())) {
+                None => std::thread::park(),
+                Some(Duration::ZERO) => break false,
+                #[expect(
+                    clippy::disallowed_methods,
+                    reason = "a surplus M ends by itself; no deadline of a user depends on it"
+                )]
+                Some(left) => std::thread::park_timeout(left),
+            }
+        };
+        let _ = m.seat.enter();
+        claimed
     }
 
     /// Enters `IdleMs`.
@@ -129,13 +194,15 @@ impl Sched {
 
     /// Whether a parked `m` has a reason to get up that came before it lay down.
     pub(super) fn may_rise(&self, m: &M) -> bool {
-        m.has_bound() || (self.is_closing() && !m.is_root()) || self.work_is_orphaned()
+        m.has_bound() || (self.is_closing() && !m.is_root()) || self.work_is_orphaned(m)
     }
 
-    /// Whether there is work, a P to run it, and nobody who has promised to look: the work came after
-    /// the look of every M that parked. "Wake against lie down", step (ii).
-    fn work_is_orphaned(&self) -> bool {
-        self.idle.should_wake() && self.work_visible()
+    /// Whether there is work for `m`, a P to run it, and nobody who has promised to look: the work came
+    /// after the look of every M that parked. "Wake against lie down", step (ii).
+    fn work_is_orphaned(&self, m: &M) -> bool {
+        !m.is_aloof()
+            && self.idle.should_wake()
+            && (self.tasks_visible() || (m.may_block() && self.jobs_visible()))
     }
 
     /// Whether some M is idle.
@@ -166,14 +233,39 @@ impl Sched {
     /// Claims an idle M for the P `index`. False if there is none.
     pub(super) fn wake_with_p(&self, index: usize, spinning: bool) -> bool {
         let mut ms = self.idle_ms();
-        let (m, bed) = if let Some(m) = ms.list.pop() {
+        let (m, bed) = if let Some(m) = ms.pop_list(self.is_current_thread()) {
             (m, Bed::Parker)
         } else if let Some(m) = ms.poller.take() {
             (m, Bed::Reactor)
         } else {
             return false;
         };
-        self.claim(m, bed, Some((&self.ps[index], spinning)));
+        self.claim(m, bed, Some((self.ps.get(index), spinning)));
+        true
+    }
+
+    /// Gives the P `index`, which the caller took, to an M that waited for one and was just taken out
+    /// of `IdleMs`, with the lock still held.
+    pub(super) fn claim_waiting(&self, m: MPtr, index: usize) {
+        self.claim(m, Bed::Parker, Some((self.ps.get(index), false)));
+    }
+
+    /// Wakes an idle worker, without a P; false if there is none but the poller.
+    pub(super) fn wake_worker(&self) -> bool {
+        let mut ms = self.idle_ms();
+        // SAFETY: (1) an M in `IdleMs` is valid.
+        let found = ms.list.iter().rposition(|m| !unsafe { &*m.0 }.is_root());
+        let Some(position) = found else { return false };
+        let m = ms.list.remove(position);
+        self.claim(m, Bed::Parker, None);
+        true
+    }
+
+    /// Wakes any idle M but the poller, without a P, to become the poller; false if there is none.
+    pub(super) fn wake_without_p(&self) -> bool {
+        let mut ms = self.idle_ms();
+        let Some(m) = ms.list.pop() else { return false };
+        self.claim(m, Bed::Parker, None);
         true
     }
 
@@ -192,14 +284,17 @@ impl Sched {
         let p = self
             .idle
             .take(m.last_p.get())
-            .map(|index| (&self.ps[index], false));
+            .map(|index| (self.ps.get(index), false));
         self.claim(me, bed, p);
     }
 
     /// Wakes every idle M, without a P: the runtime is closing.
     pub(super) fn wake_all(&self) {
         let mut ms = self.idle_ms();
-        while let Some(m) = ms.list.pop() {
+        let waiting = ms.waiting.drain(..).collect::<Vec<_>>();
+        let aloof = std::mem::take(&mut ms.aloof);
+        let list = std::mem::take(&mut ms.list);
+        for m in list.into_iter().chain(aloof).chain(waiting) {
             self.claim(m, Bed::Parker, None);
         }
         if let Some(m) = ms.poller.take() {
@@ -231,14 +326,32 @@ impl Sched {
 }
 
 impl IdleMs {
-    pub(super) fn leave_list(&mut self, m: MPtr) -> bool {
-        match self.list.iter().position(|&other| other == m) {
-            Some(index) => {
-                self.list.remove(index);
-                true
+    /// The M that lay down last. On the current-thread flavour a root goes first: the other threads are
+    /// there for what blocks only.
+    fn pop_list(&mut self, roots_first: bool) -> Option<MPtr> {
+        // SAFETY: (1) an M in `IdleMs` is valid.
+        let is_root = |m: &MPtr| unsafe { &*m.0 }.is_root();
+        if roots_first {
+            if let Some(position) = self.list.iter().rposition(is_root) {
+                return Some(self.list.remove(position));
             }
-            None => false,
         }
+        self.list.pop()
+    }
+
+    pub(super) fn leave_list(&mut self, m: MPtr) -> bool {
+        for list in [&mut self.list, &mut self.aloof] {
+            if let Some(position) = list.iter().position(|&other| other == m) {
+                list.remove(position);
+                return true;
+            }
+        }
+        false
+    }
+
+    pub(super) fn leave_waiting(&mut self, m: MPtr) -> bool {
+        let position = self.waiting.iter().position(|&other| other == m);
+        position.and_then(|at| self.waiting.remove(at)).is_some()
     }
 
     pub(super) fn leave_poller(&mut self, m: MPtr) -> bool {

@@ -7,12 +7,14 @@
 //!
 //! A task (or a root) that calls `block_on` blocks its M in the middle of a poll. To run other tasks
 //! on top of that frame would deadlock as soon as one of them waits for the task below it. So
-//! the M passes its P on, and waits on its own for the inner root only. On the current-thread
-//! flavour that starts a thread, and `spawn_local` tasks, which are bound to this one, wait until
-//! the inner call returns. Blocking on *another* runtime hands the P on too, and then makes the
+//! the M polls the inner root alone; and whenever that is not ready it passes its P on, waits, and
+//! takes a P again. An inner root that is ready at once costs nothing else. On the current-thread
+//! flavour waiting starts a thread, and `spawn_local` tasks, which are bound to this one, wait until
+//! the inner call returns. Blocking on *another* runtime hands the P on first, and then makes the
 //! thread an M of the other runtime.
 
 use std::future::Future;
+use std::panic::Location;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -27,25 +29,25 @@ use crate::runtime::enter_sched;
 
 use super::Sched;
 use super::attend::Attendant;
+use super::blocking::Blocked;
 
 /// Runs `future` to completion on this thread, as an M of `sched`.
+#[track_caller]
 pub(crate) fn block_on<F: Future>(sched: &Arc<Sched>, future: F) -> F::Output {
+    let location = Location::caller();
     let future = pin!(future);
     let _attendant = Attendant::start_if_closing(sched);
     let _note = OuterNote(note::save());
     let outer = current::m();
     // SAFETY: (1) `current::m` is valid while set.
     let Some(outer) = (!outer.is_null()).then(|| unsafe { &*outer }) else {
-        return block_on_as_m(sched, future);
+        return block_on_as_m(sched, future, location);
     };
-    let blocked = Blocked::begin(outer);
-    let output = if Arc::ptr_eq(outer.sched(), sched) {
-        block_on_nested(sched, future)
-    } else {
-        block_on_as_m(sched, future)
-    };
-    drop(blocked);
-    output
+    if Arc::ptr_eq(outer.sched(), sched) {
+        return block_on_nested(outer, future);
+    }
+    let _blocked = Blocked::begin(outer);
+    block_on_as_m(sched, future, location)
 }
 
 /// What the poll around a `block_on` had left of its budget, or that there is no such poll: a foreign
@@ -58,9 +60,13 @@ impl Drop for OuterNote {
     }
 }
 
-fn block_on_as_m<F: Future>(sched: &Arc<Sched>, mut future: Pin<&mut F>) -> F::Output {
+fn block_on_as_m<F: Future>(
+    sched: &Arc<Sched>,
+    mut future: Pin<&mut F>,
+    location: &'static Location<'static>,
+) -> F::Output {
     let _entered = enter_sched(sched);
-    let m = M::new(sched.clone(), true);
+    let m = M::new(sched.clone(), Some(location));
     let seat = Seated::begin(&m);
     let waker = Waker::from(m.clone());
     let mut output = None;
@@ -92,6 +98,7 @@ impl<'a> Seated<'a> {
     fn begin(m: &'a Arc<M>) -> Self {
         let outer = current::set_m(Arc::as_ptr(m));
         m.sched().roots.fetch_add(1, Ordering::Relaxed);
+        m.sched().enlist(m);
         m.sched().sit_down(m);
         Self { m, outer }
     }
@@ -107,13 +114,14 @@ impl Drop for Seated<'_> {
         let _ = m.seat.enter();
         sched.handoff(m);
         current::set_m(self.outer);
+        sched.delist(m);
         sched.help_closing();
         sched.roots.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
-/// Waits for the inner root of a task whose M has passed its P on.
-fn block_on_nested<F: Future>(sched: &Arc<Sched>, mut future: Pin<&mut F>) -> F::Output {
+/// Runs the inner root of a task or root that `m` polls.
+fn block_on_nested<F: Future>(m: &M, mut future: Pin<&mut F>) -> F::Output {
     let parker = Arc::new(Parker {
         thread: std::thread::current(),
         woken: AtomicBool::new(false),
@@ -125,8 +133,12 @@ fn block_on_nested<F: Future>(sched: &Arc<Sched>, mut future: Pin<&mut F>) -> F:
         if let Poll::Ready(value) = future.as_mut().poll(&mut Context::from_waker(&waker)) {
             return value;
         }
-        sched.ensure_poller();
         // pairs with: the store in `wake_by_ref`.
+        if parker.woken.swap(false, Ordering::Acquire) {
+            continue;
+        }
+        let _blocked = Blocked::begin(m);
+        m.sched().ensure_poller();
         while !parker.woken.swap(false, Ordering::Acquire) {
             std::thread::park();
         }
@@ -147,36 +159,5 @@ impl Wake for Parker {
         // pairs with: the swap in `block_on_nested`.
         self.woken.store(true, Ordering::Release);
         self.thread.unpark();
-    }
-}
-
-/// An M that blocks in user code, without its P.
-struct Blocked<'a> {
-    m: &'a M,
-    /// False if the M had no P to give up: a frame below blocks already, and takes one again.
-    had_p: bool,
-}
-
-impl<'a> Blocked<'a> {
-    fn begin(m: &'a M) -> Self {
-        let sched = m.sched();
-        sched.blocked_ms.fetch_add(1, Ordering::Relaxed);
-        sched.counters.handoffs.add_shared(1);
-        let had_p = m.seat.enter().is_some();
-        sched.handoff(m);
-        Self { m, had_p }
-    }
-}
-
-impl Drop for Blocked<'_> {
-    fn drop(&mut self) {
-        let (m, sched) = (self.m, self.m.sched());
-        sched.blocked_ms.fetch_sub(1, Ordering::Relaxed);
-        if self.had_p {
-            let _ = m.seat.enter();
-            // The P it had, else any; else it finishes this poll without one.
-            sched.sit_down(m);
-            m.seat.leave();
-        }
     }
 }

@@ -3,7 +3,7 @@
 use std::ptr::NonNull;
 
 use crate::g::Runnable;
-use crate::m::M;
+use crate::m::{M, summons};
 use crate::p::P;
 
 use super::Sched;
@@ -17,7 +17,7 @@ pub(super) type Root<'a> = &'a mut dyn FnMut() -> bool;
 
 impl Sched {
     /// Runs tasks on `m`, which is in scheduler code: until the runtime is closing, or until `root`
-    /// is done.
+    /// is done, or until there is too little to do for as many workers.
     pub(super) fn run(&self, m: &M, mut root: Option<Root<'_>>) {
         loop {
             if root.is_none() && self.is_closing() {
@@ -26,17 +26,32 @@ impl Sched {
             if m.has_bound() && self.run_bound(m, &mut root) {
                 return;
             }
-            match self.held(m) {
-                // Bound work and the P's take turns, so that neither starves the other.
-                Some(p) => {
-                    if !self.run_p(m, p) && !m.has_bound() {
-                        self.park(m);
+            let found = match self.held(m) {
+                Some(_) if m.is_aloof() => {
+                    if !m.has_bound() {
+                        self.step_aside(m);
                     }
+                    m.has_bound()
                 }
-                None if m.has_bound() => self.sit_down(m),
-                None => self.park(m),
+                // Bound work and the P's take turns, so that neither starves the other.
+                Some(p) => self.run_p(m, p) || m.has_bound() || self.run_job(m),
+                None if m.has_bound() => {
+                    self.sit_down(m);
+                    true
+                }
+                None => self.run_job(m),
+            };
+            if !found && !self.park(m) {
+                return;
             }
         }
+    }
+
+    /// `m`, a root that keeps to its own work, leaves its P to others.
+    #[cold]
+    fn step_aside(&self, m: &M) {
+        self.handoff(m);
+        let _ = m.seat.enter();
     }
 
     /// Runs what `m` finds for `p`. Returns after a task if bound work has become due, or if the P is
@@ -66,6 +81,7 @@ impl Sched {
     fn run_task(&self, m: &M, p: &P, task: Runnable) {
         let wake = m.spinning.get() && self.stop_spinning(m);
         p.metrics.polls.add(1);
+        m.pulse.begin_poll(task.metadata().site());
         m.seat.leave();
         if wake {
             self.wakep();
@@ -77,14 +93,28 @@ impl Sched {
     /// Runs the bound work that is due, once; true if the root was due and is done.
     fn run_bound(&self, m: &M, root: &mut Option<Root<'_>>) -> bool {
         let wake = m.spinning.get() && self.stop_spinning(m);
+        let asked = m.take_summons();
+        if asked & summons::END_SLICE != 0 {
+            if let Some(p) = self.held(m) {
+                p.runq.end_slice();
+            }
+        }
         m.seat.leave();
         if wake {
             self.wakep();
         }
-        let done = m.begin_bound() && root.as_mut().is_some_and(|poll| poll());
+        if asked & summons::SPEAK != 0 {
+            self.speak(m);
+        }
+        let due = m.begin_bound();
+        m.pulse.begin_poll(std::ptr::null());
+        let done = due && root.as_mut().is_some_and(|poll| poll());
         for _ in 0..TURNS {
             match m.next_local() {
-                Some(task) if !done => _ = task.run(),
+                Some(task) if !done => {
+                    m.pulse.begin_poll(task.metadata().site());
+                    _ = task.run();
+                }
                 Some(task) => self.cancel(task),
                 None => break,
             }

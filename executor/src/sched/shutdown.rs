@@ -2,6 +2,8 @@
 //!
 //! 1. `close` sets `closing` and wakes all Ms. Each ends after the poll it is in; worker threads go,
 //!    roots of `block_on` are polled on until they are done.
+//!    The monitor watches on meanwhile: an M that blocks loses its P to the closer, which so gets at
+//!    what lies in it. Jobs that have not begun are cancelled, and those that run are waited for.
 //! 2. The closer, and with it every M that ends, runs `sweep`: it marks every registered task as
 //!    aborted and wakes it, which brings it into a queue, and runs what is in the queues, which
 //!    drops the futures. It repeats this until nothing is registered: a future's Drop may wake and
@@ -48,6 +50,8 @@ impl Sched {
                     self.abandon();
                 }
                 self.silence();
+                // Not waited for: it may be writing a warning that nobody reads.
+                drop(self.sysmon.stop());
                 return on_own_m;
             }
             self.attend();
@@ -59,6 +63,7 @@ impl Sched {
                 let _ = thread.join();
             }
         }
+        self.stop_sysmon();
         self.silence();
         true
     }
@@ -70,7 +75,10 @@ impl Sched {
         while let Some(task) = self.globq.pop() {
             self.cancel(task);
         }
-        for p in &self.ps {
+        while let Some(job) = self.jobs.pop() {
+            self.cancel(job);
+        }
+        for p in self.ps.iter() {
             while let Some(task) = p.remote.stealer.steal_one() {
                 self.cancel(task);
             }
@@ -78,7 +86,7 @@ impl Sched {
         // An idle P's `runnext` can only be had with the P.
         let taken: Vec<usize> = std::iter::from_fn(|| self.idle.take(0)).collect();
         for index in taken {
-            while let Some(task) = self.ps[index].runq.pop(|| true) {
+            while let Some(task) = self.ps.get(index).runq.pop(|| true) {
                 self.cancel(task);
             }
             self.idle.park(index, false);

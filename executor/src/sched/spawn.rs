@@ -2,9 +2,11 @@
 
 use std::future::Future;
 use std::panic::Location;
+use std::pin::Pin;
 use std::ptr;
 use std::sync::Arc;
 use std::sync::atomic::{Ordering, fence};
+use std::task::{Context, Poll};
 
 use async_task::WithInfo;
 
@@ -12,7 +14,7 @@ use crate::current;
 use crate::g::{Harness, JoinHandle, Meta, RawTask, Runnable, Shard};
 use crate::m::M;
 
-use super::{Sched, lock, schedule, schedule_local};
+use super::{Sched, lock, schedule, schedule_job, schedule_local};
 
 /// Spawns a task that may run on any P of `sched`.
 #[inline]
@@ -25,20 +27,8 @@ where
     F: Future + Send + 'static,
     F::Output: Send + 'static,
 {
-    let m = current::m();
-    // SAFETY: (1) `current::m` is valid while set.
-    let m = (!m.is_null()).then(|| unsafe { &*m });
-    let m = m.filter(|m| ptr::eq(Arc::as_ptr(m.sched()), sched));
-    let meta = m.and_then(|m| {
-        // SAFETY: (1) `with_p`: the P is this M's; (2) `reserve` does not come back.
-        m.with_p(|p| unsafe { p.with_shard_owner(|shard, owner| shard.reserve(owner, location)) })
-    });
-    let meta = meta.unwrap_or_else(|| {
-        sched
-            .outside_shard
-            .reserve(&mut lock(&sched.outside), location)
-    });
-
+    let m = sched.own_m();
+    let meta = sched.reserve_on(m, location);
     // SAFETY: (1) the future is Send and 'static, and so is the schedule function, which captures
     // nothing.
     let (runnable, handle) = unsafe { make(future, meta, schedule) };
@@ -69,6 +59,41 @@ where
     let (runnable, handle) = unsafe { make(future, meta, schedule_local) };
     m.ready_local(runnable);
     handle
+}
+
+/// Spawns a task whose only poll runs `f`, which may block: a job.
+pub(crate) fn spawn_blocking<F, R>(
+    sched: &Sched,
+    f: F,
+    location: &'static Location<'static>,
+) -> JoinHandle<R>
+where
+    F: FnOnce() -> R + Send + 'static,
+    R: Send + 'static,
+{
+    let meta = sched.reserve(location);
+    // SAFETY: (1) the closure is Send and 'static, and so is the schedule function.
+    let (runnable, handle) = unsafe { make(Job(Some(f)), meta, schedule_job) };
+    if sched.is_closed_for(&runnable) {
+        sched.cancel(runnable);
+    } else {
+        sched.submit_job(runnable);
+    }
+    handle
+}
+
+/// The future of a job.
+struct Job<F>(Option<F>);
+
+impl<F> Unpin for Job<F> {}
+
+impl<F: FnOnce() -> R, R> Future for Job<F> {
+    type Output = R;
+
+    fn poll(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<R> {
+        let f = self.0.take();
+        Poll::Ready(f.expect("a job is done after its first poll")())
+    }
 }
 
 /// Makes a task, and registers it.
@@ -106,6 +131,36 @@ fn shard_of(runnable: &Runnable) -> &Shard {
 }
 
 impl Sched {
+    /// The M of the calling thread, if it is one of this runtime.
+    #[inline]
+    pub(super) fn own_m(&self) -> Option<&M> {
+        let m = current::m();
+        // SAFETY: (1) `current::m` is valid while set, which it is until this thread leaves the
+        // runtime, below us on the stack.
+        let m = (!m.is_null()).then(|| unsafe { &*m });
+        m.filter(|m| ptr::eq(Arc::as_ptr(m.sched()), self))
+    }
+
+    /// The metadata of a task about to be made, in the shard of the P that the calling thread holds,
+    /// else in that for threads without one.
+    fn reserve(&self, location: &'static Location<'static>) -> Meta {
+        self.reserve_on(self.own_m(), location)
+    }
+
+    #[inline]
+    fn reserve_on(&self, m: Option<&M>, location: &'static Location<'static>) -> Meta {
+        let meta = m.and_then(|m| {
+            // SAFETY: (1) `with_p`: the P is this M's; (2) `reserve` does not come back.
+            m.with_p(|p| unsafe {
+                p.with_shard_owner(|shard, owner| shard.reserve(owner, location))
+            })
+        });
+        meta.unwrap_or_else(|| {
+            self.outside_shard
+                .reserve(&mut lock(&self.outside), location)
+        })
+    }
+
     /// *The spawn-against-shutdown race*: the spawner has published the task's slot, fences, and
     /// looks at `closing`; the closer sets `closing`, fences, and walks the slots. If the
     /// spawner does not see that the runtime is closing, the closer sees the task.

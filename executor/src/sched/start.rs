@@ -6,7 +6,6 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use crate::m::M;
-use crate::p::P;
 use crate::runtime::enter_sched;
 
 use super::{Sched, lock};
@@ -27,8 +26,8 @@ impl Sched {
             if self.wake_with_p(index, spinning) {
                 return;
             }
-            if self.may_start_thread() {
-                match self.start_thread(index, spinning) {
+            if self.may_start_thread(false) {
+                match self.start_thread(Some((index, spinning))) {
                     Ok(()) => return,
                     Err(error) => self.thread_refused(&error),
                 }
@@ -36,7 +35,7 @@ impl Sched {
             // Nobody can run it now. The work is in a queue, where whoever holds a P next, or the
             // next submitter's wake-up, finds it; or an M that is about to park: "wake against lie
             // down", steps (1) and (2).
-            self.idle.park(index, spinning);
+            self.put_p(index, spinning);
             if !self.has_idle_m() || !self.work_visible() {
                 return;
             }
@@ -47,21 +46,23 @@ impl Sched {
         }
     }
 
-    /// The current-thread flavour starts threads only to replace one that blocks.
-    fn may_start_thread(&self) -> bool {
+    /// The current-thread flavour starts threads only to replace one that blocks, and for jobs.
+    pub(super) fn may_start_thread(&self, for_job: bool) -> bool {
+        let blocked =
+            || self.blocked_ms.load(Ordering::Relaxed) + self.stalled_ms.load(Ordering::Relaxed);
         !self.is_closing()
-            && (!self.is_current_thread() || self.blocked_ms.load(Ordering::Relaxed) > 0)
-            && self.started.elapsed().as_millis() as u64
-                >= self.refused_until.load(Ordering::Relaxed)
+            && (for_job || !self.is_current_thread() || blocked() > 0)
+            && self.uptime().as_millis() as u64 >= self.refused_until.load(Ordering::Relaxed)
     }
 
-    fn start_thread(&self, index: usize, spinning: bool) -> io::Result<()> {
+    /// Starts a worker, with the P (and whether it spins) that the caller took for it.
+    pub(super) fn start_thread(&self, p: Option<(usize, bool)>) -> io::Result<()> {
         // While no M lives there is nobody to come back to the queues later, so then we insist.
         let alone = self.workers.load(Ordering::Relaxed) + self.roots.load(Ordering::Relaxed) == 0;
         let mut tries = if alone { THREAD_TRIES } else { 1 };
         let mut pause = Duration::from_millis(1);
         loop {
-            match self.try_start_thread(index, spinning) {
+            match self.try_start_thread(p) {
                 Err(_) if tries > 1 => {
                     self.counters.thread_failures.add_shared(1);
                     std::thread::sleep(pause);
@@ -73,18 +74,23 @@ impl Sched {
         }
     }
 
-    fn try_start_thread(&self, index: usize, spinning: bool) -> io::Result<()> {
+    fn try_start_thread(&self, p: Option<(usize, bool)>) -> io::Result<()> {
         let mut builder = std::thread::Builder::new().name((self.config.thread_name)());
         if let Some(size) = self.config.stack_size {
             builder = builder.stack_size(size);
         }
         let sched = self.arc();
         self.workers.fetch_add(1, Ordering::Relaxed);
-        let started = builder.spawn(move || work(sched, index, spinning));
+        let started = builder.spawn(move || work(sched, p));
         match started {
             Ok(handle) => {
                 self.counters.threads_started.add_shared(1);
-                lock(&self.threads).push(handle);
+                let mut threads = lock(&self.threads);
+                // Those that ended after their keep-alive are forgotten now and then.
+                if threads.len() == threads.capacity() {
+                    threads.retain(|thread| !thread.is_finished());
+                }
+                threads.push(handle);
                 Ok(())
             }
             Err(error) => {
@@ -95,9 +101,9 @@ impl Sched {
     }
 
     #[cold]
-    fn thread_refused(&self, error: &io::Error) {
+    pub(super) fn thread_refused(&self, error: &io::Error) {
         self.counters.thread_failures.add_shared(1);
-        let now = self.started.elapsed().as_millis() as u64;
+        let now = self.uptime().as_millis() as u64;
         self.refused_until
             .store(now + REFUSED_PAUSE, Ordering::Relaxed);
         if self.counters.thread_failures.get() == 1 {
@@ -109,26 +115,38 @@ impl Sched {
     /// the M out of scheduler code.
     pub(super) fn handoff(&self, m: &M) {
         let released = m.seat.release();
+        if released.is_none() {
+            self.settle_spinning(m);
+        }
         let spinning = m.spinning.replace(false);
         m.seat.leave();
         let Some(p) = released else { return };
-        // SAFETY: (1) Ps live as long as the `Sched`; (2) it is ours since the release.
-        let p = unsafe { p.as_ref() };
-        m.last_p.set(p.index());
-        if self.has_work(p) && !self.is_closing() {
-            // Go's handoffp: whatever `find` could find is a reason to start an M.
-            self.start_m(p.index(), spinning);
+        // SAFETY: (1) Ps live as long as the `Sched`.
+        let index = unsafe { p.as_ref() }.index();
+        m.last_p.set(index);
+        self.hand_over(index, spinning);
+    }
+
+    /// Passes on the P `index`, which the caller owns: Go's `handoffp`.
+    pub(super) fn hand_over(&self, index: usize, spinning: bool) {
+        let p = self.ps.get(index);
+        // Whatever `find` could find is a reason to start an M.
+        let has_work = !p.runq.is_empty() || !self.globq.is_empty() || self.jobs_visible();
+        if has_work && !self.is_closing() && !self.is_p_wanted() && !self.is_surplus(index) {
+            self.start_m(index, spinning);
             return;
         }
-        self.idle.park(p.index(), spinning);
+        if self.is_p_wanted() || self.is_surplus(index) {
+            // Who gets it, or nobody, is no reason to keep the tasks from others.
+            while let Some(task) = p.runq.pop(|| true) {
+                self.globq.push(task);
+            }
+        }
+        self.put_p(index, spinning);
+        self.publish_timers(index);
         if self.work_visible() {
             self.wakep();
         }
-        self.publish_timers_of(m);
-    }
-
-    fn has_work(&self, p: &P) -> bool {
-        !p.runq.is_empty() || !self.globq.is_empty()
     }
 
     /// The `Arc` that this `Sched` lives in.
@@ -141,8 +159,8 @@ impl Sched {
     }
 }
 
-/// The life of a worker thread, which begins with the P `index`.
-fn work(sched: Arc<Sched>, index: usize, spinning: bool) {
+/// The life of a worker thread, which begins with the P that it was started for, if it was for one.
+fn work(sched: Arc<Sched>, p: Option<(usize, bool)>) {
     let entered = enter_sched(&sched);
     // A panicking hook must not take the P away; the panic hook has reported it.
     let call = |hook: &Option<Arc<dyn Fn() + Send + Sync>>| {
@@ -151,15 +169,19 @@ fn work(sched: Arc<Sched>, index: usize, spinning: bool) {
         }
     };
     call(&sched.config.on_thread_start);
-    let m = M::new(sched.clone(), false);
+    let m = M::new(sched.clone(), None);
+    sched.enlist(&m);
     let outer = crate::current::set_m(&*m);
-    sched.install(&m, index, spinning);
+    if let Some((index, spinning)) = p {
+        sched.install(&m, index, spinning);
+    }
     sched.run(&m, None);
     m.seat.leave();
     sched.drop_locals(&m);
     let _ = m.seat.enter();
     sched.handoff(&m);
     crate::current::set_m(outer);
+    sched.delist(&m);
     drop(m);
     call(&sched.config.on_thread_stop);
     drop(entered);

@@ -27,12 +27,17 @@ impl Sched {
         self.fire(m, p, &p.remote.timers);
     }
 
-    /// Fires what is due of the timers armed by threads without a P.
-    pub(super) fn fire_outside_timers(&self, m: &M, p: &P) {
-        self.fire(m, p, &self.outside_timers);
+    /// The timers that no P's owner looks after: those armed by threads without a P, and those of
+    /// retired Ps.
+    pub(super) fn unowned_timers(&self) -> impl Iterator<Item = &Arc<Timers>> {
+        let retired = self.ps.active()..self.ps.made();
+        retired
+            .map(|index| &self.ps.get(index).remote.timers)
+            .chain([&self.outside_timers])
     }
 
-    fn fire(&self, m: &M, p: &P, timers: &Timers) {
+    /// Fires what is due of `timers`, from scheduler code.
+    pub(super) fn fire(&self, m: &M, p: &P, timers: &Timers) {
         let now = self.clock.now_tick();
         if timers.next() > now {
             return;
@@ -81,7 +86,7 @@ impl Sched {
     pub(super) fn next_timer(&self, exact: bool) -> u64 {
         let busy = self.ps.iter().enumerate().map(|(i, p)| {
             let next = p.remote.timers.next();
-            let slack = if exact || self.idle.is_idle(i) {
+            let slack = if exact || self.idle.is_idle(i) || self.is_surplus(i) {
                 0
             } else {
                 SLACK
@@ -93,12 +98,17 @@ impl Sched {
             .unwrap_or(u64::MAX)
     }
 
-    /// `m`, which has just given up its P, leaves that P's timers to the poller.
-    pub(super) fn publish_timers_of(&self, m: &M) {
-        let next = self.ps[m.last_p.get()].remote.timers.next();
+    /// The P `index` was just given up, and its timers are left to the poller.
+    pub(super) fn publish_timers(&self, index: usize) {
+        let next = self.ps.get(index).remote.timers.next();
         if next != u64::MAX {
             self.timer_left_behind(next);
         }
+    }
+
+    /// Whether a timer is armed.
+    pub(crate) fn has_timers(&self) -> bool {
+        self.all_timers().any(|timers| timers.next() != u64::MAX)
     }
 
     /// A thread without a P has armed a timer that is earlier than all of its kind.
@@ -113,7 +123,8 @@ impl Sched {
     /// With the clock paused and everything idle, jumps to the next timer, if one is armed, and
     /// fires it.
     pub(super) fn auto_advance(&self, m: &M, ready: &mut Vec<Waker>) {
-        if !self.clock.is_paused() || self.may_rise(m) || self.work_visible() {
+        if !self.clock.is_paused() || self.may_rise(m) || self.tasks_visible() || self.blocks_time()
+        {
             return;
         }
         let next = self.next_timer(true);

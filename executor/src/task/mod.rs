@@ -1,5 +1,6 @@
 //! Tasks: spawning, waiting, aborting, yielding, and what belongs to a task.
 
+mod block;
 mod join_set;
 mod local;
 mod spawn;
@@ -7,9 +8,10 @@ mod unconstrained;
 mod yield_now;
 
 pub use crate::g::{AbortHandle, Id, JoinError, JoinHandle};
+pub use block::{block, block_eager};
 pub use join_set::JoinSet;
 pub use local::{AccessError, LocalKey, TaskLocalFuture};
-pub use spawn::{spawn, spawn_local};
+pub use spawn::{spawn, spawn_blocking, spawn_local};
 pub use unconstrained::{Unconstrained, unconstrained};
 pub use yield_now::{YieldNow, yield_now};
 

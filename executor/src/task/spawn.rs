@@ -83,3 +83,42 @@ where
         ),
     }
 }
+
+/// Runs a blocking closure on a thread of the runtime, beside the tasks, and gives a handle to wait
+/// for its value.
+///
+/// Closures begin in the order in which they were handed in, at most
+/// [`max_blocking`](crate::runtime::Builder::max_blocking) at a time. They come after the tasks that
+/// are due. A panic of the closure fails its handle. One that has not begun can be aborted, and is
+/// cancelled when the runtime ends; one that runs is waited for then.
+///
+/// To block on the spot is cheaper: see [`block`](crate::block). What this function adds is that the
+/// calling task goes on, so that it may give up waiting, or do something else meanwhile.
+///
+/// # Panics
+///
+/// Panics if the default runtime is needed and cannot be started.
+///
+/// # Examples
+///
+/// ```
+/// gopark::block_on(async {
+///     let digest = gopark::spawn_blocking(|| (1..=10_u64).product::<u64>());
+///     assert_eq!(digest.await.unwrap(), 3_628_800);
+/// });
+/// ```
+#[track_caller]
+pub fn spawn_blocking<F, R>(f: F) -> JoinHandle<R>
+where
+    F: FnOnce() -> R + Send + 'static,
+    R: Send + 'static,
+{
+    let location = Location::caller();
+    let sched = current::sched();
+    if sched.is_null() {
+        sched::spawn_blocking(default_runtime().sched(), f, location)
+    } else {
+        // SAFETY: (1) `current::sched` is valid while set.
+        sched::spawn_blocking(unsafe { &*sched }, f, location)
+    }
+}

@@ -1,0 +1,140 @@
+//! Ms that block in user code, and their way back.
+//!
+//! A blocking section is two plain stores in the pulse of its M. The P stays where it is; if the
+//! section is long, the monitor takes it (`retake.rs`). Who knows that it will be long gives the P up
+//! itself ([`Blocked`]).
+//!
+//! # The way back
+//!
+//! An M that comes out of a section without its P (1) takes it back if it is idle, (2) else any
+//! idle P, (3) else goes on without, to the end of the poll: what it wakes goes to the global queue.
+//! Then it parks. With `strict_procs`, and on the current-thread flavour, it waits for a P instead
+//! of (3) (`waiting.rs`), so that no more than `procs` tasks ever compute at a time.
+
+use std::sync::atomic::Ordering;
+
+use crate::current;
+use crate::m::M;
+use crate::sysmon::bell::Wants;
+
+use super::Sched;
+
+/// Runs `f` on the spot, in a blocking section if this thread is an M.
+#[inline]
+pub(crate) fn block<R>(f: impl FnOnce() -> R) -> R {
+    let m = current::m();
+    if m.is_null() {
+        return f();
+    }
+    // SAFETY: (1) `current::m` is valid while set, and whoever set it is below us on the stack.
+    let m = unsafe { &*m };
+    if !m.pulse.begin_block() {
+        return f();
+    }
+    let _section = Section { m };
+    let sched = m.sched();
+    if sched.sysmon.bell.is_wanted(Wants::BLOCK) {
+        sched.ring();
+    }
+    f()
+}
+
+/// Runs `f` on the spot, with the P given up before, if this thread is an M.
+pub(crate) fn block_eager<R>(f: impl FnOnce() -> R) -> R {
+    let m = current::m();
+    if m.is_null() {
+        return f();
+    }
+    // SAFETY: as in `block`.
+    let m = unsafe { &*m };
+    if m.seat.is_vacant() || m.sched().is_full_of_blocked() || !m.pulse.begin_block() {
+        // Nothing to give up; or too many have: then the P stays, as in any section.
+        return block(f);
+    }
+    let _section = Section { m };
+    let _blocked = Blocked::begin(m);
+    f()
+}
+
+/// A blocking section of `m`. Dropped at its end, or by a panic in it.
+struct Section<'a> {
+    m: &'a M,
+}
+
+impl Drop for Section<'_> {
+    #[inline]
+    fn drop(&mut self) {
+        self.m.pulse.end_block();
+        let sched = self.m.sched();
+        if self.m.seat.is_vacant() {
+            sched.come_back(self.m);
+        }
+        sched.section_ended();
+    }
+}
+
+/// An M that blocks in user code and has given up its P.
+pub(super) struct Blocked<'a> {
+    m: &'a M,
+    /// False if the M had no P to give up: a frame below blocks already, and takes one again.
+    had_p: bool,
+}
+
+impl<'a> Blocked<'a> {
+    pub(super) fn begin(m: &'a M) -> Self {
+        let sched = m.sched();
+        sched.blocked_ms.fetch_add(1, Ordering::Relaxed);
+        sched.counters.handoffs.add_shared(1);
+        let had_p = m.seat.enter().is_some();
+        sched.handoff(m);
+        Self { m, had_p }
+    }
+}
+
+impl Drop for Blocked<'_> {
+    fn drop(&mut self) {
+        let (m, sched) = (self.m, self.m.sched());
+        sched.blocked_ms.fetch_sub(1, Ordering::Relaxed);
+        if self.had_p {
+            sched.come_back(m);
+        }
+    }
+}
+
+impl Sched {
+    /// Whether as many Ms block as may.
+    pub(crate) fn is_full_of_blocked(&self) -> bool {
+        let blocked =
+            self.blocked_ms.load(Ordering::Relaxed) + self.stalled_ms.load(Ordering::Relaxed);
+        blocked >= self.config.max_blocking
+    }
+
+    /// `m`, in user code and without a P, would like to have one again.
+    #[cold]
+    fn come_back(&self, m: &M) {
+        let p = m.seat.enter();
+        debug_assert!(p.is_none(), "a P came to an M that did not take it");
+        self.settle_spinning(m);
+        self.sit_down(m);
+        if m.seat.held().is_none() && self.waits_for_p() {
+            self.wait_for_p(m);
+        }
+        m.seat.leave();
+    }
+
+    /// `m`, in scheduler code, may have lost its P while it was counted as spinning: now it has
+    /// stopped.
+    pub(super) fn settle_spinning(&self, m: &M) {
+        if m.spinning.get() && self.stop_spinning(m) {
+            self.wakep();
+        }
+    }
+
+    /// A clock that is paused does not move while a section lasts. Whoever waits for that looks again.
+    #[inline]
+    pub(super) fn section_ended(&self) {
+        if self.is_current_thread() && self.clock.is_paused() {
+            self.reactor.notify();
+        }
+    }
+}

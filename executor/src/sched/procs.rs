@@ -1,0 +1,196 @@
+//! The Ps of a runtime, and how their number changes while it runs.
+//!
+//! Go stops the world for it. Here nothing stops: a P that is made is never unmade, for thieves may
+//! look at it and tasks are registered in its shard; it is only in use or retired.
+//!
+//! ```text
+//!             made, n <= active          set_procs lowers `active`           its M, or the one who set it
+//!   (none) ------------------> IN USE ---------------------------> RETIRING ------------------> RETIRED
+//!                                ^ ^                                   |    queue emptied into the
+//!                                | +------- set_procs raises ----------+    global queue
+//!                                +--------- `active` again <----------------------------------------+
+//! ```
+//!
+//! # Invariants
+//!
+//! 1. `1 <= active <= made <= MAX_PROCS`; `made` only grows.
+//! 2. A retired P is neither idle nor held: nobody can take it. `retired[i]` is written under `resize`.
+//! 3. A P of index `active` or above that is idle or held is on its way to retirement: who parks it,
+//!    or comes to its 61st round with it, retires it.
+//!
+//! # The resize race
+//!
+//! `set_procs` (1) lowers `active`, (2) fences, (3) takes all idle Ps and retires those beyond. Who
+//! parks a P (a) makes it idle, (b) fences, (c) looks at `active`, and reaps if the P is beyond. If
+//! (3) does not see (a), (c) sees (1).
+
+use std::sync::atomic::{AtomicUsize, Ordering, fence};
+use std::sync::{Mutex, OnceLock};
+
+use super::idle::MAX_PROCS;
+use super::{Sched, lock};
+use crate::m::M;
+use crate::p::P;
+
+/// See the module.
+pub(crate) struct Procs {
+    /// Those that the runtime began with.
+    first: Box<[P]>,
+    /// Those that were added, by index minus `first.len()`.
+    more: OnceLock<Box<[OnceLock<P>]>>,
+    active: AtomicUsize,
+    made: AtomicUsize,
+    /// Which Ps are retired.
+    resize: Mutex<Vec<bool>>,
+}
+
+impl Procs {
+    pub(super) fn new(first: Box<[P]>) -> Self {
+        let procs = first.len();
+        Self {
+            first,
+            more: OnceLock::new(),
+            active: AtomicUsize::new(procs),
+            made: AtomicUsize::new(procs),
+            resize: Mutex::new(vec![false; procs]),
+        }
+    }
+
+    /// How many are in use.
+    #[inline]
+    pub(crate) fn active(&self) -> usize {
+        self.active.load(Ordering::Relaxed)
+    }
+
+    /// How many there are, with the retired ones.
+    #[inline]
+    pub(crate) fn made(&self) -> usize {
+        self.made.load(Ordering::Acquire) // pairs with: the store in `make_up_to`.
+    }
+
+    #[inline]
+    pub(crate) fn get(&self, index: usize) -> &P {
+        match self.first.get(index) {
+            Some(p) => p,
+            None => self.added(index),
+        }
+    }
+
+    #[cold]
+    fn added(&self, index: usize) -> &P {
+        self.more
+            .get()
+            .and_then(|more| more[index - self.first.len()].get())
+            .expect("an index is given out once its P was made")
+    }
+
+    /// All that were made, in use or not.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &P> {
+        (0..self.made()).map(|index| self.get(index))
+    }
+
+    fn make_up_to(&self, procs: usize, make: impl Fn(usize) -> P) {
+        let first = self.first.len();
+        let more = self
+            .more
+            .get_or_init(|| (first..MAX_PROCS).map(|_| OnceLock::new()).collect());
+        for index in self.made()..procs {
+            more[index - first].get_or_init(|| make(index));
+            // pairs with: the load in `made`, so that the P is seen.
+            self.made.store(index + 1, Ordering::Release);
+        }
+    }
+}
+
+impl Sched {
+    /// Changes how many Ps there are, and returns how many there were.
+    pub(crate) fn set_procs(&self, procs: usize) -> usize {
+        debug_assert!((1..=MAX_PROCS).contains(&procs));
+        let mut retired = lock(&self.ps.resize);
+        let before = self.ps.active();
+        if procs > self.ps.made() {
+            self.ps.make_up_to(procs, |index| self.make_p(index));
+            retired.resize(procs, true);
+        }
+        self.ps.active.store(procs, Ordering::Relaxed);
+        self.idle.set_procs(procs);
+        for index in before..procs {
+            // One that had no time to retire is held by an M, and goes on.
+            if std::mem::replace(&mut retired[index], false) {
+                self.idle.park(index, false);
+            }
+        }
+        drop(retired);
+        if procs < before {
+            fence(Ordering::SeqCst); // StoreLoad; pairs with: the one at the end of `Idle::park`.
+            self.reap();
+        } else if self.work_visible() {
+            self.wakep();
+        }
+        before
+    }
+
+    /// Puts back a P that the caller owns and has no use for: it is idle from now on, and an M that was
+    /// `spinning` with it has stopped. As with `Idle::park`, the caller looks at the queues afterwards.
+    pub(super) fn put_p(&self, index: usize, spinning: bool) {
+        self.idle.park(index, spinning);
+        // The resize race, step (c).
+        if self.is_surplus(index) {
+            self.reap();
+        }
+        self.serve_waiting();
+    }
+
+    /// Whether the P `index` is to be retired.
+    #[inline]
+    pub(super) fn is_surplus(&self, index: usize) -> bool {
+        index >= self.ps.active()
+    }
+
+    /// Retires the idle Ps that are surplus.
+    #[cold]
+    fn reap(&self) {
+        // A taker gets any idle P, so all are taken, and those that stay are put back.
+        let taken: Vec<usize> = std::iter::from_fn(|| self.idle.take(0)).collect();
+        for index in taken {
+            if !self.retire(index) {
+                self.idle.park(index, false);
+            }
+        }
+        if self.work_visible() {
+            self.wakep();
+        }
+    }
+
+    /// Retires the P `index`, which the caller owns; false if it is in use again.
+    fn retire(&self, index: usize) -> bool {
+        let mut retired = lock(&self.ps.resize);
+        if !self.is_surplus(index) {
+            return false;
+        }
+        let p = self.ps.get(index);
+        while let Some(task) = p.runq.pop(|| true) {
+            self.globq.push(task);
+        }
+        retired[index] = true;
+        drop(retired);
+        // Its timers stay where they are, in the care of whoever looks after those of idle Ps.
+        self.publish_timers(index);
+        true
+    }
+
+    /// `m`, in scheduler code, gives up the surplus P that it holds.
+    #[cold]
+    pub(super) fn retire_own(&self, m: &M) {
+        let Some(p) = m.seat.release() else { return };
+        // SAFETY: (1) Ps live as long as the `Sched`.
+        let index = unsafe { p.as_ref() }.index();
+        self.settle_spinning(m);
+        if !self.retire(index) {
+            self.put_p(index, false);
+        }
+        if self.work_visible() {
+            self.wakep();
+        }
+    }
+}

@@ -1,0 +1,166 @@
+//! What the monitor sees of a runtime, and what it does to it. When it does what is decided in
+//! `sysmon/`.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use crate::m::{M, summons};
+use crate::p::P;
+use crate::sysmon::watch::{Cause, SLICE, Scene};
+use crate::sysmon::{self, Verdict};
+
+use super::{Sched, lock};
+
+impl Sched {
+    /// The monitor learns of an M.
+    pub(super) fn enlist(&self, m: &M) {
+        // SAFETY: (1) every M is made by `M::new`, in an `Arc`, and `m` shows that it lives.
+        unsafe { Arc::increment_strong_count(m) };
+        // SAFETY: (1) the count that was just added is this one.
+        let m = unsafe { Arc::from_raw(m) };
+        lock(&self.all_ms).push(m);
+        self.ms_version.fetch_add(1, Ordering::Release); // pairs with: `ms_version`.
+    }
+
+    /// An M goes.
+    pub(super) fn delist(&self, m: &M) {
+        let mut ms = lock(&self.all_ms);
+        let position = ms.iter().position(|other| std::ptr::eq(&**other, m));
+        let gone = position.map(|at| ms.swap_remove(at));
+        drop(ms);
+        drop(gone);
+        self.ms_version.fetch_add(1, Ordering::Release); // pairs with: `ms_version`.
+    }
+
+    /// Changes with the list of Ms.
+    pub(crate) fn ms_version(&self) -> usize {
+        self.ms_version.load(Ordering::Acquire) // pairs with: `enlist`, `delist`.
+    }
+
+    /// Every M there is.
+    pub(crate) fn ms(&self) -> Vec<Arc<M>> {
+        lock(&self.all_ms).clone()
+    }
+
+    /// What hangs on `p`, as far as one can see from outside.
+    pub(crate) fn scene(&self, p: &P, room_for_hogs: bool) -> Scene {
+        let wanted = self.is_p_wanted();
+        let next_timer = p.remote.timers.next();
+        let has_timers = next_timer != u64::MAX;
+        Scene {
+            hoards: wanted
+                || p.runq.has_private()
+                || (has_timers && next_timer <= self.clock.now_tick()),
+            has_work: wanted
+                || !p.runq.is_empty()
+                || !self.globq.is_empty()
+                || self.jobs_visible()
+                || self.is_surplus(p.index()),
+            has_timers,
+            any_idle: self.idle.view().idle() > 0,
+            room_for_hogs,
+        }
+    }
+
+    /// The monitor owns `p`, which it took from its M: gives it to another.
+    pub(crate) fn pass_on(&self, p: &P) {
+        p.pace.end(p.metrics.polls.get());
+        self.hand_over(p.index(), false);
+    }
+
+    /// Counts a P that was taken.
+    pub(crate) fn count_retake(&self, cause: Cause) {
+        let counters = &self.counters;
+        match cause {
+            Cause::Block => &counters.retakes_block,
+            Cause::OffCpu => &counters.retakes_off_cpu,
+            Cause::Computing => &counters.retakes_computing,
+        }
+        .add_shared(1);
+    }
+
+    /// Looks at the reactor so far, by whomever.
+    pub(crate) fn reactor_turns(&self) -> u64 {
+        let looks: u64 = self.ps.iter().map(|p| p.metrics.reactor_looks.get()).sum();
+        looks + self.counters.reactor_waits.get()
+    }
+
+    /// Whether somebody should wait in the reactor, and nobody does.
+    pub(crate) fn lacks_poller(&self) -> bool {
+        !self.idle.view().has_poller() && (self.reactor.has_sources() || self.has_timers())
+    }
+
+    /// Sends an idle M into the reactor, or if none is idle and `urgent`, a new one. Whether it did.
+    pub(crate) fn recall_poller(&self, urgent: bool) -> bool {
+        let recalled = self.wake_without_p() || (urgent && self.start_runner());
+        if recalled {
+            self.counters.pollers_recalled.add_shared(1);
+        }
+        recalled
+    }
+
+    /// Asks `m` to let others than the two tasks that wake each other run.
+    pub(crate) fn end_slice(&self, m: &M) {
+        self.counters.slices_ended.add_shared(1);
+        m.summon(summons::END_SLICE);
+    }
+
+    /// `m`, out of scheduler code, was asked to say what the monitor found.
+    #[cold]
+    pub(super) fn speak(&self, m: &M) {
+        let Some(verdict) = lock(&m.verdict).take() else {
+            return;
+        };
+        let held = self.uptime() - verdict.since;
+        if held >= SLICE {
+            sysmon::report::stall(&verdict, held, false);
+        }
+    }
+
+    /// Leaves a verdict for `m` to be spoken as soon as its poll has ended.
+    pub(crate) fn leave_verdict(&self, m: &M, verdict: Verdict) {
+        *lock(&m.verdict) = Some(verdict);
+        m.summon(summons::SPEAK);
+    }
+
+    /// A verdict that was left for `m` and that it has not come to speak in all of `patience`.
+    pub(crate) fn take_stale_verdict(&self, m: &M, patience: Duration) -> Option<Verdict> {
+        let mut verdict = lock(&m.verdict);
+        let stale = verdict.as_ref()?.since + patience <= self.uptime();
+        if stale { verdict.take() } else { None }
+    }
+
+    /// Whether a clock that is paused must not jump, because somebody blocks.
+    pub(super) fn blocks_time(&self) -> bool {
+        self.jobs.queued() > 0
+            || self.jobs.running() > 0
+            || lock(&self.all_ms).iter().any(|m| m.pulse.is_blocking())
+    }
+
+    /// Stops the monitor, and waits for its end.
+    pub(super) fn stop_sysmon(&self) {
+        if let Some(thread) = self.sysmon.stop() {
+            if thread.thread().id() != std::thread::current().id() {
+                // Its own code does not panic; if it did, its message was printed.
+                let _ = thread.join();
+            }
+        }
+    }
+
+    /// Wakes the monitor, or starts it.
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn ring(&self) {
+        if self.sysmon.wake() || self.is_closing() {
+            return;
+        }
+        if self.uptime().as_millis() as u64 >= self.refused_until.load(Ordering::Relaxed) {
+            match self.sysmon.start(self.arc()) {
+                Ok(()) => return,
+                Err(error) => self.thread_refused(&error),
+            }
+        }
+        self.sysmon.not_started();
+    }
+}

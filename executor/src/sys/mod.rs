@@ -1,0 +1,75 @@
+//! What only an operating system can say or do: a fence for the whole process, another thread's clock
+//! and state, exact naps.
+//!
+//! Each has an answer where the system has no word for it: then fences are paid by both sides, and a
+//! thread that is stuck is taken to compute, which costs it its P later rather than never.
+
+#[cfg(target_os = "linux")]
+mod linux;
+#[cfg(not(target_os = "linux"))]
+mod other;
+
+#[cfg(target_os = "linux")]
+pub(crate) use linux::{ThreadProbe, nap_exactly, process_fence, register_process_fence};
+#[cfg(not(target_os = "linux"))]
+pub(crate) use other::{ThreadProbe, nap_exactly, process_fence, register_process_fence};
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc;
+    use std::time::{Duration, Instant};
+
+    use super::*;
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn the_clock_of_a_thread_runs_while_it_computes() {
+        let probe = ThreadProbe::of_this_thread();
+        let start = Instant::now();
+        let before = probe.cpu_time().unwrap();
+        while probe.cpu_time().unwrap() - before < Duration::from_millis(5) {
+            std::hint::black_box(start.elapsed());
+        }
+        assert!(start.elapsed() >= Duration::from_millis(5));
+    }
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn a_thread_that_waits_is_asleep_and_its_clock_stands() {
+        let (tell, told) = mpsc::channel();
+        let (end, ended) = mpsc::channel::<()>();
+        let thread = std::thread::spawn(move || {
+            tell.send(ThreadProbe::of_this_thread()).unwrap();
+            let _ = ended.recv();
+        });
+        let probe = told.recv().unwrap();
+        while probe.is_runnable() != Some(false) {
+            std::thread::yield_now();
+        }
+        let before = probe.cpu_time().unwrap();
+        assert_eq!(probe.cpu_time().unwrap(), before);
+        assert_eq!(ThreadProbe::of_this_thread().is_runnable(), Some(true));
+        drop(end);
+        thread.join().unwrap();
+    }
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn a_thread_that_has_ended_has_no_clock() {
+        let probe = std::thread::spawn(ThreadProbe::of_this_thread)
+            .join()
+            .unwrap();
+        // Its number may have gone to another thread already, or the kernel is not done with it.
+        let start = Instant::now();
+        while probe.cpu_time().is_some() && start.elapsed() < Duration::from_secs(5) {
+            std::thread::yield_now();
+        }
+    }
+
+    #[test]
+    fn a_fence_that_was_registered_can_be_used() {
+        if register_process_fence() {
+            process_fence();
+        }
+    }
+}

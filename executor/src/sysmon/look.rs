@@ -1,0 +1,444 @@
+//! One look at everything, and what follows from it.
+
+use std::panic::Location;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::thread;
+use std::time::Duration;
+
+use super::bell::Wants;
+use super::report;
+use super::trace::Trace;
+use super::watch::{Cause, Finding, SLICE, Sight, Watch};
+use super::{Culprit, Nap, Verdict};
+use crate::g::Site;
+use crate::m::M;
+use crate::p::P;
+use crate::pulse::Beat;
+use crate::sched::{Sched, StallPolicy};
+use crate::seat::Retake;
+
+/// How often a busy runtime is looked at.
+const BUSY_NAP: Duration = Duration::from_millis(1);
+/// How often jobs that wait are looked at.
+const JOB_NAP: Duration = Duration::from_micros(200);
+/// How often a retake that is pending is looked at; and everything, for a while after a retake, since
+/// stalls seldom come alone: who gets the P may run the next.
+const PENDING_NAP: Duration = Duration::from_micros(50);
+/// For how long after a retake.
+const ALERT: Duration = Duration::from_millis(1);
+/// How long nobody may have looked at the reactor.
+const UNMANNED_LIMIT: Duration = Duration::from_micros(200);
+/// When a poll that has not ended is spoken of all the same.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+/// What the monitor remembers.
+pub(super) struct Monitor<'a> {
+    sched: &'a Arc<Sched>,
+    policy: StallPolicy,
+    patients: Vec<Patient>,
+    version: Option<usize>,
+    pending: Vec<(Arc<M>, Retake<P>)>,
+    alert_until: Duration,
+    /// Jobs begun at the last look; when a runner was added beside those that compute.
+    jobs_begun: u64,
+    runner_added: Duration,
+    /// Looks at the reactor by others at the last look, and since when there was no other.
+    reactor_turns: u64,
+    unmanned_since: Option<Duration>,
+    trace: Option<Trace>,
+}
+
+/// An M under observation.
+struct Patient {
+    m: Arc<M>,
+    watch: Watch,
+    /// The poll in which it lost its P, and why, until it is over or has a P again.
+    lost: Option<(u32, Cause)>,
+    /// The poll for which a verdict was left, and that for which a retake was refused.
+    judged: Option<u32>,
+    refused: Option<u32>,
+    /// Pulse and thread clock at the last look.
+    beat: Option<(u32, u32)>,
+    cpu: Option<Duration>,
+    at: Duration,
+    /// The P it held at the last look, the time slice in which, and since when.
+    slice: (*const P, usize, Duration),
+}
+
+/// What a look has found, all Ms together.
+#[derive(Default)]
+struct Round {
+    /// Some M has moved since the last look, or holds a P.
+    alive: bool,
+    /// Blocking sections come and go.
+    blocks: bool,
+    /// Ms that run a job or block, and use the processor.
+    computing: usize,
+    nap: Option<Duration>,
+}
+
+impl Round {
+    fn soon(&mut self, nap: Duration) {
+        self.nap = Some(self.nap.map_or(nap, |other| other.min(nap)));
+    }
+}
+
+impl<'a> Monitor<'a> {
+    pub(super) fn new(sched: &'a Arc<Sched>) -> Self {
+        Self {
+            sched,
+            policy: sched.config.stall_policy(),
+            patients: Vec::new(),
+            version: None,
+            pending: Vec::new(),
+            alert_until: Duration::ZERO,
+            jobs_begun: 0,
+            runner_added: Duration::ZERO,
+            reactor_turns: 0,
+            unmanned_since: None,
+            trace: crate::debug::settings().schedtrace.map(Trace::new),
+        }
+    }
+
+    pub(super) fn has_nothing_pending(&self) -> bool {
+        self.pending.is_empty()
+    }
+
+    /// Whether there is nothing at all to see: asked between saying that the monitor sleeps and
+    /// doing so ("the ring race", step (c)).
+    pub(super) fn may_sleep(&self) -> bool {
+        let sched = self.sched;
+        let all_idle = sched.idle.view().idle() >= sched.ps.active();
+        let blocks = || {
+            let held = |m: &M| m.pulse.is_blocking() && m.seat.glance().0.is_some();
+            sched.ms().iter().any(|m| held(m))
+        };
+        !sched.sysmon.is_stopped()
+            && self.pending.is_empty()
+            && sched.jobs.queued() == 0
+            && (self.policy == StallPolicy::Off || all_idle)
+            && !blocks()
+    }
+
+    /// Looks at everything, does what must be done, and says when to look again.
+    pub(super) fn look(&mut self) -> Nap {
+        let sched = self.sched;
+        let now = sched.uptime();
+        sched.counters().looks.add_shared(1);
+        self.meet();
+        self.complete_pending();
+        let mut round = Round::default();
+        for at in 0..self.patients.len() {
+            self.examine(at, now, &mut round);
+        }
+        self.publish_stalled();
+        if self.policy != StallPolicy::Off {
+            self.see_to_reactor(now, &mut round);
+            self.speak_of_the_stuck(now, &mut round);
+        }
+        self.see_to_jobs(now, &mut round);
+        if !self.pending.is_empty() || now < self.alert_until {
+            round.soon(PENDING_NAP);
+        }
+        let trace = self.trace.as_mut().map(|trace| trace.print(sched, now));
+        self.choose_nap(&round, trace)
+    }
+
+    fn choose_nap(&self, round: &Round, trace: Option<Duration>) -> Nap {
+        let watches = self.policy != StallPolicy::Off;
+        let busy = if watches { round.alive } else { round.blocks };
+        let nap = match round.nap {
+            None if busy => Some(BUSY_NAP),
+            nap => nap.map(|nap| nap.min(BUSY_NAP.max(nap))),
+        };
+        let nap = match (nap, trace) {
+            (Some(nap), Some(trace)) => Some(nap.min(trace)),
+            (nap, trace) => nap.or(trace),
+        };
+        let Some(nap) = nap else { return Nap::Deep };
+        let mut wants = Wants::NOTHING;
+        if nap > JOB_NAP {
+            wants = wants.and(Wants::JOB);
+            // While sections come and go all the time, most are short, and to be woken by each
+            // would cost more than it saves: then a long one is found a nap later.
+            if !round.blocks {
+                wants = wants.and(Wants::BLOCK);
+            }
+        }
+        if nap > BUSY_NAP {
+            wants = wants.and(Wants::BUSY);
+        }
+        Nap::For(nap, wants)
+    }
+
+    /// Learns of new Ms, and forgets those that have gone.
+    fn meet(&mut self) {
+        let version = self.sched.ms_version();
+        if self.version == Some(version) {
+            return;
+        }
+        self.version = Some(version);
+        let mut known = std::mem::take(&mut self.patients);
+        for m in self.sched.ms() {
+            let position = known.iter().position(|patient| Arc::ptr_eq(&patient.m, &m));
+            self.patients.push(match position {
+                Some(at) => known.swap_remove(at),
+                None => Patient::new(m),
+            });
+        }
+    }
+
+    fn complete_pending(&mut self) {
+        for (m, retake) in std::mem::take(&mut self.pending) {
+            self.complete(m, retake);
+        }
+    }
+
+    fn complete(&mut self, m: Arc<M>, retake: Retake<P>) {
+        match retake.complete(&m.seat) {
+            // SAFETY: (1) Ps live as long as the `Sched`; (2) the retake is complete, so it is ours.
+            Ok(p) => self.sched.pass_on(unsafe { p.as_ref() }),
+            Err(retake) => self.pending.push((m, retake)),
+        }
+    }
+
+    fn examine(&mut self, at: usize, now: Duration, round: &mut Round) {
+        let hogs = self.hogs();
+        let room_for_hogs = hogs < self.sched.ps.active();
+        let patient = &mut self.patients[at];
+        let (p, rt) = patient.m.seat.glance();
+        let beat = patient.m.pulse.look();
+        patient.compare(&beat, now, round);
+        let Some(p) = p else {
+            patient.watch.forget();
+            return;
+        };
+        round.alive = true;
+        patient.lost = None;
+        // SAFETY: (1) Ps live as long as the `Sched`.
+        let p = unsafe { p.as_ref() };
+        let sched = self.sched;
+        if self.policy != StallPolicy::Off && patient.outstays_slice(p, now) {
+            sched.end_slice(&patient.m);
+        }
+        let watched = self.policy != StallPolicy::Off || beat.block % 2 == 1;
+        if rt % 2 == 1 || !watched {
+            return;
+        }
+        let sight = Sight {
+            now,
+            tick: beat.tick,
+            block: beat.block,
+            cpu: patient.cpu,
+        };
+        let scene = || sched.scene(p, room_for_hogs);
+        let mut finding = patient.watch.look(sight, scene);
+        if finding == Finding::Stalled(Cause::OffCpu) && patient.m.probe.is_runnable() == Some(true)
+        {
+            // The kernel has it wait for a processor: then another thread would have to wait, too.
+            let held = patient.watch.duration();
+            finding = patient.watch.judge_computing(held, scene);
+        }
+        match finding {
+            Finding::Well => {}
+            Finding::Suspect(nap) => round.soon(nap),
+            Finding::Stalled(cause)
+                if cause == Cause::Block || self.policy == StallPolicy::HandOff =>
+            {
+                return self.retake(at, p, &beat, cause);
+            }
+            Finding::Stalled(_) => {}
+        }
+        if self.policy != StallPolicy::Off {
+            self.patients[at].judge(sched, &beat, None);
+        }
+    }
+
+    /// Takes `p` from the M `at`, and gives it to another as soon as that is possible.
+    fn retake(&mut self, at: usize, p: &P, beat: &Beat<Site>, cause: Cause) {
+        let sched = self.sched;
+        let patient = &mut self.patients[at];
+        if cause != Cause::Computing && sched.is_full_of_blocked() {
+            if patient.refused.replace(beat.tick) != Some(beat.tick) {
+                sched.counters().retakes_refused.add_shared(1);
+            }
+            return;
+        }
+        let Some(retake) = patient.m.seat.retake(p.into()) else {
+            return;
+        };
+        sched.count_retake(cause);
+        patient.lost = Some((beat.tick, cause));
+        if cause != Cause::Block {
+            patient.judge(sched, beat, Some(cause));
+        }
+        if patient.m.is_root() && !beat.site.is_null() {
+            // Its root can be polled by this thread only, and now waits for a task that is stuck: once.
+            patient.m.aloof.store(true, Ordering::Relaxed);
+        }
+        let m = patient.m.clone();
+        self.alert_until = sched.uptime() + ALERT;
+        self.publish_stalled();
+        self.complete(m, retake);
+    }
+
+    fn hogs(&self) -> usize {
+        let is_hog = |patient: &&Patient| matches!(patient.lost, Some((_, Cause::Computing)));
+        self.patients.iter().filter(is_hog).count()
+    }
+
+    fn publish_stalled(&self) {
+        let stalled = self.patients.iter().filter(|p| p.lost.is_some()).count();
+        self.sched.stalled_ms.store(stalled, Ordering::Relaxed);
+    }
+
+    /// Sees to it that somebody waits in the reactor.
+    fn see_to_reactor(&mut self, now: Duration, round: &mut Round) {
+        let turns = self.sched.reactor_turns();
+        let unattended = std::mem::replace(&mut self.reactor_turns, turns) == turns;
+        if !unattended || !round.alive || !self.sched.lacks_poller() {
+            self.unmanned_since = None;
+            return;
+        }
+        let since = *self.unmanned_since.get_or_insert(now);
+        let time = now - since;
+        if time < UNMANNED_LIMIT {
+            round.soon(UNMANNED_LIMIT - time);
+        } else {
+            self.sched.recall_poller(time >= SLICE);
+        }
+    }
+
+    /// Adds threads for jobs that wait.
+    fn see_to_jobs(&mut self, now: Duration, round: &mut Round) {
+        let jobs = &self.sched.jobs;
+        let queued = jobs.queued();
+        if queued == 0 {
+            return;
+        }
+        round.soon(JOB_NAP);
+        let begun = jobs.begun();
+        if std::mem::replace(&mut self.jobs_begun, begun) != begun {
+            return;
+        }
+        // All that run are stuck. Where they compute, more threads do not make it quicker, only fairer.
+        let computes = round.computing >= self.sched.ps.active();
+        if computes && now - self.runner_added < SLICE {
+            return;
+        }
+        self.runner_added = now;
+        let more = if computes { 1 } else { jobs.running().max(1) };
+        for _ in 0..more.min(queued).min(jobs.room()) {
+            if !self.sched.start_runner() {
+                break;
+            }
+        }
+    }
+
+    /// Speaks of polls that do not end in the place of their Ms, which cannot.
+    fn speak_of_the_stuck(&mut self, now: Duration, round: &mut Round) {
+        for patient in &self.patients {
+            let Some((tick, _)) = patient.lost else {
+                continue;
+            };
+            if patient.judged != Some(tick) {
+                continue;
+            }
+            if let Some(verdict) = self.sched.take_stale_verdict(&patient.m, PATIENCE) {
+                let held = now - verdict.since;
+                // To write to a standard error that nobody reads, or to a logger, may block.
+                let speak = move || report::stall(&verdict, held, true);
+                // If there can be no thread, the M says it when it comes back, if ever.
+                let _ = thread::Builder::new()
+                    .name("gopark-report".into())
+                    .spawn(speak);
+            } else if patient.has_unspoken_verdict() {
+                round.soon(BUSY_NAP * 10);
+            }
+        }
+    }
+}
+
+impl Patient {
+    fn new(m: Arc<M>) -> Self {
+        Self {
+            m,
+            watch: Watch::default(),
+            lost: None,
+            judged: None,
+            refused: None,
+            beat: None,
+            cpu: None,
+            at: Duration::ZERO,
+            slice: (std::ptr::null(), 0, Duration::ZERO),
+        }
+    }
+
+    /// What has changed since the last look.
+    fn compare(&mut self, beat: &Beat<Site>, now: Duration, round: &mut Round) {
+        let before = self.beat.replace((beat.tick, beat.block));
+        let moved = before.is_some_and(|before| before != (beat.tick, beat.block));
+        round.alive |= moved;
+        round.blocks |= beat.block % 2 == 1 || before.is_some_and(|(_, block)| block != beat.block);
+        if self.lost.is_some_and(|(tick, _)| tick != beat.tick) {
+            self.lost = None;
+        }
+        let cpu = self.m.probe.cpu_time();
+        if let (Some(was), Some(is)) = (std::mem::replace(&mut self.cpu, cpu), cpu) {
+            let computes = (is.saturating_sub(was)) * 2 >= now - self.at;
+            round.computing += usize::from(beat.block % 2 == 1 && computes);
+        }
+        self.at = now;
+    }
+
+    /// Whether the M is in the same time slice on `p` since 10 ms, and others wait.
+    fn outstays_slice(&mut self, p: &P, now: Duration) -> bool {
+        let slices = p.runq.slices();
+        let (same_p, same_slice, since) = self.slice;
+        if !std::ptr::eq(same_p, p) || same_slice != slices {
+            self.slice = (p, slices, now);
+            return false;
+        }
+        let outstays = now - since >= SLICE && p.runq.stealable() > 0 && p.runq.has_private();
+        if outstays {
+            self.slice.2 = now;
+        }
+        outstays
+    }
+
+    /// Leaves a verdict on the poll, if it was long enough or cost the M its P.
+    fn judge(&mut self, sched: &Sched, beat: &Beat<Site>, lost: Option<Cause>) {
+        if beat.block % 2 == 1 || !self.watch.is_poll(beat.tick) {
+            return;
+        }
+        let is_new = self.judged != Some(beat.tick);
+        if lost.is_none() && (!is_new || self.watch.duration() < SLICE) {
+            return;
+        }
+        self.judged = Some(beat.tick);
+        let culprit = if beat.site.is_null() {
+            self.m.root().map_or(Culprit::Unknown, Culprit::Root)
+        } else {
+            Culprit::Task(location(beat.site))
+        };
+        let verdict = Verdict {
+            culprit,
+            since: self.watch.since(),
+            cause: lost.unwrap_or_else(|| self.watch.cause()),
+            handed_over: lost.is_some(),
+        };
+        sched.leave_verdict(&self.m, verdict);
+    }
+
+    fn has_unspoken_verdict(&self) -> bool {
+        let verdict = self.m.verdict.lock();
+        verdict.is_ok_and(|verdict| verdict.is_some())
+    }
+}
+
+fn location(site: *const Site) -> &'static Location<'static> {
+    // SAFETY: (1) a site lives as long as its shard, and that as long as the `Sched` or the M, both of
+    // which the monitor keeps; (2) the pulse has published it.
+    unsafe { &*site }.location()
+}

@@ -1,0 +1,185 @@
+//! Sysmon: the thread that watches over the others, and takes the P from an M that does not come back.
+//!
+//! It holds no P, runs no user code, and nobody waits for it. Each look goes over all Ms (`watch.rs`
+//! judges them) and then chooses when to look again:
+//!
+//! ```text
+//!   something may be stuck, or a retake is pending ............ 20 to 200 us
+//!   jobs wait ................................................. 200 us
+//!   some P is held ............................................ 1 ms
+//!   a thread that lost its P has not been spoken of yet ........ until then
+//!   nothing of all that ....................................... until the bell rings (`bell.rs`)
+//! ```
+//!
+//! An idle runtime so costs no wake-up, and a busy one a thousand a second, of two microseconds each.
+//!
+//! # What it decides
+//!
+//! | finding | action | counter |
+//! |---|---|---|
+//! | an M is stuck with a P that is needed | the P is taken, and given to another M | `retakes_*` |
+//! | the same, and `max_blocking` Ms are blocked | none | `retakes_refused` |
+//! | nobody has looked at the reactor for two looks | an idle M is sent there; after 10 ms a new one | `pollers_recalled` |
+//! | tasks that wake each other have run for 10 ms, others wait | the chain is broken off | `slices_ended` |
+//! | jobs wait, and none has begun since the last look | as many more runners as run | |
+//!
+//! # A retake that is pending
+//!
+//! The M that loses its P may be in scheduler code at that very moment. Then the P is the monitor's
+//! only when the M has come out (`seat.rs`), and the monitor looks again in 50 us.
+
+pub(crate) mod bell;
+mod look;
+pub(crate) mod report;
+mod trace;
+pub(crate) mod watch;
+
+use std::panic::Location;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+use std::{fmt, io};
+
+use crate::sched::Sched;
+use bell::{Bell, Wants};
+use look::Monitor;
+use watch::Cause;
+
+/// What a runtime keeps of its monitor.
+pub(crate) struct Sysmon {
+    pub(crate) bell: Bell,
+    /// What the bell wants before the monitor has started, and while it sleeps for good.
+    wants: Wants,
+    thread: Mutex<Option<JoinHandle<()>>>,
+    stop: AtomicBool,
+}
+
+impl Sysmon {
+    /// `watches` says whether polls are watched, and not only blocking sections.
+    pub(crate) fn new(watches: bool) -> Self {
+        let wants = Wants::BLOCK.and(Wants::JOB);
+        let wants = if watches || crate::debug::settings().schedtrace.is_some() {
+            wants.and(Wants::BUSY)
+        } else {
+            wants
+        };
+        Self {
+            bell: Bell::new(wants),
+            wants,
+            thread: Mutex::new(None),
+            stop: AtomicBool::new(false),
+        }
+    }
+
+    fn thread(&self) -> MutexGuard<'_, Option<JoinHandle<()>>> {
+        self.thread.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Wakes the monitor; false if it has not started.
+    pub(crate) fn wake(&self) -> bool {
+        let thread = self.thread();
+        if let Some(thread) = &*thread {
+            thread.thread().unpark();
+        }
+        thread.is_some() || self.is_stopped()
+    }
+
+    pub(crate) fn start(&self, sched: Arc<Sched>) -> io::Result<()> {
+        let mut slot = self.thread();
+        if slot.is_none() && !self.is_stopped() {
+            let thread = thread::Builder::new()
+                .name("gopark-sysmon".into())
+                .spawn(move || run(sched))?;
+            *slot = Some(thread);
+        }
+        Ok(())
+    }
+
+    /// The monitor could not be started: whoever needs it next tries again.
+    pub(crate) fn not_started(&self) {
+        self.bell.nap(self.wants);
+    }
+
+    /// The monitor is to end. Gives its thread out, to be waited for.
+    pub(crate) fn stop(&self) -> Option<JoinHandle<()>> {
+        self.stop.store(true, Ordering::Relaxed);
+        let thread = self.thread().take();
+        if let Some(thread) = &thread {
+            thread.thread().unpark();
+        }
+        thread
+    }
+
+    fn is_stopped(&self) -> bool {
+        self.stop.load(Ordering::Relaxed)
+    }
+}
+
+/// What was found of a poll, for the M to say when it comes back.
+#[derive(Clone, Debug)]
+pub(crate) struct Verdict {
+    pub(crate) culprit: Culprit,
+    /// When the monitor first saw the poll, since the runtime's start.
+    pub(crate) since: Duration,
+    pub(crate) cause: Cause,
+    /// Whether the P was taken.
+    pub(crate) handed_over: bool,
+}
+
+/// Whose poll it was.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Culprit {
+    /// A task, by where it was spawned.
+    Task(&'static Location<'static>),
+    /// The root future of a `block_on`, by where that is.
+    Root(&'static Location<'static>),
+    /// Work bound to a thread that is inside no `block_on`.
+    Unknown,
+}
+
+impl fmt::Display for Culprit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Task(location) => write!(f, "task spawned at {location}"),
+            Self::Root(location) => write!(f, "future of the block_on at {location}"),
+            Self::Unknown => f.write_str("a local task"),
+        }
+    }
+}
+
+/// When to look again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Nap {
+    /// After that time, or earlier if one of these steps is taken.
+    For(Duration, Wants),
+    /// When the bell rings.
+    Deep,
+}
+
+/// The monitor's life.
+fn run(sched: Arc<Sched>) {
+    crate::sys::nap_exactly();
+    let mut monitor = Monitor::new(&sched);
+    let sysmon = &sched.sysmon;
+    loop {
+        sysmon.bell.rise();
+        let nap = monitor.look();
+        if sysmon.is_stopped() && monitor.has_nothing_pending() {
+            return;
+        }
+        match nap {
+            Nap::For(time, wants) => {
+                sysmon.bell.nap(wants);
+                #[expect(clippy::disallowed_methods, reason = "the monitor is no M")]
+                thread::park_timeout(time);
+            }
+            Nap::Deep => {
+                sysmon.bell.lie_down(sysmon.wants);
+                if monitor.may_sleep() {
+                    thread::park();
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,114 @@
+//! What the monitor says aloud: one warning for each place that a stalled poll came from.
+
+use std::collections::HashSet;
+use std::fmt;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use super::watch::Cause;
+use super::{Culprit, Verdict};
+
+/// Says that a poll has held or lost its P for `held`, unless its place was spoken of before.
+pub(crate) fn stall(verdict: &Verdict, held: Duration, goes_on: bool) {
+    static SPOKEN_OF: Mutex<Option<HashSet<Culprit>>> = Mutex::new(None);
+    let first = SPOKEN_OF
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner)
+        .get_or_insert_default()
+        .insert(verdict.culprit);
+    if first {
+        warn(format_args!(
+            "{}",
+            Stall {
+                verdict,
+                held,
+                goes_on
+            }
+        ));
+    }
+}
+
+/// The text of a warning.
+struct Stall<'a> {
+    verdict: &'a Verdict,
+    held: Duration,
+    goes_on: bool,
+}
+
+impl fmt::Display for Stall<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (has_held, still) = if self.goes_on {
+            ("has held", ", and still does")
+        } else {
+            ("held", "")
+        };
+        let cause = match self.verdict.cause {
+            Cause::Computing => "computing",
+            Cause::OffCpu | Cause::Block => "off CPU",
+        };
+        let outcome = if self.verdict.handed_over {
+            "the P was handed over"
+        } else {
+            "the P stayed with it"
+        };
+        write!(
+            f,
+            "{} {has_held} its P for {} ms ({cause}){still}: {outcome}",
+            self.verdict.culprit,
+            self.held.as_millis(),
+        )
+    }
+}
+
+/// To the `tracing` or `log` facade if that feature is on, else to the standard error.
+fn warn(message: fmt::Arguments<'_>) {
+    #[cfg(feature = "tracing")]
+    tracing::warn!(target: "gopark", "{message}");
+    #[cfg(feature = "log")]
+    log::warn!(target: "gopark", "{message}");
+    #[cfg(not(any(feature = "log", feature = "tracing")))]
+    eprintln!("gopark: {message}");
+}
+
+#[cfg(test)]
+mod tests {
+    use std::panic::Location;
+
+    use super::*;
+
+    #[test]
+    fn a_stall_is_told_with_its_place_its_length_its_cause_and_its_outcome() {
+        let here = Location::caller();
+        let mut verdict = Verdict {
+            culprit: Culprit::Task(here),
+            since: Duration::ZERO,
+            cause: Cause::OffCpu,
+            handed_over: true,
+        };
+        let held = Duration::from_millis(212);
+        let text = |verdict: &Verdict, goes_on| {
+            Stall {
+                verdict,
+                held,
+                goes_on,
+            }
+            .to_string()
+        };
+        assert_eq!(
+            text(&verdict, false),
+            format!(
+                "task spawned at {here} held its P for 212 ms (off CPU): the P was handed over"
+            )
+        );
+        verdict.cause = Cause::Computing;
+        verdict.handed_over = false;
+        verdict.culprit = Culprit::Root(here);
+        assert_eq!(
+            text(&verdict, true),
+            format!(
+                "future of the block_on at {here} has held its P for 212 ms (computing), and still \
+                 does: the P stayed with it"
+            )
+        );
+    }
+}
