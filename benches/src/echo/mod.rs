@@ -15,7 +15,7 @@ use std::net::SocketAddr;
 use crate::go::GoServer;
 use crate::peer::Peer;
 use crate::rt::with_runtime;
-use crate::workload::{Group, Lab, Session, Spec};
+use crate::workload::{Group, Lab, Session, Spec, Target};
 
 /// Bytes of a message.
 pub const MESSAGE: usize = 64;
@@ -30,7 +30,7 @@ pub const SPEC_1: Spec = Spec {
     quick: 500,
     rivals: &[Peer::Tokio, Peer::Smol, Peer::Go],
     in_go: true,
-    target: Some(1.0),
+    target: Some(Target::Ratio(1.0)),
 };
 
 /// 64 connections.

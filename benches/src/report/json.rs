@@ -3,6 +3,7 @@
 use std::fmt::{Display, Write};
 
 use super::stats::{Row, median};
+use crate::workload::Target;
 
 /// One object: `machine`, `rounds` and `workloads`.
 #[must_use]
@@ -37,14 +38,14 @@ fn workload(row: &Row) -> String {
         fields.push(("rival", string(comparison.rival.name())));
         fields.push(("ratios", numbers(&comparison.ratios)));
         fields.push(("ratio", number(median(&comparison.ratios))));
-        fields.push(("target", comparison.target.map_or_else(null, number)));
-        fields.push((
-            "passes",
-            comparison
-                .passes()
-                .map_or_else(null, |pass| pass.to_string()),
-        ));
     }
+    match row.spec.target {
+        Some(Target::Ratio(most)) => fields.push(("target", number(most))),
+        Some(Target::Bound(most)) => fields.push(("bound", number(most))),
+        None => fields.push(("target", null())),
+    }
+    let passes = row.passes().map_or_else(null, |pass| pass.to_string());
+    fields.push(("passes", passes));
     object(fields)
 }
 
@@ -103,7 +104,7 @@ mod tests {
     fn every_round_is_there_and_strings_are_escaped() {
         let rows = [Row {
             spec: Spec {
-                target: Some(0.45),
+                target: Some(Target::Ratio(0.45)),
                 ..workload::all()[0].spec
             },
             figures: vec![

@@ -1,7 +1,7 @@
 //! What is made of the figures of several rounds.
 
 use crate::peer::Peer;
-use crate::workload::Spec;
+use crate::workload::{Spec, Target};
 
 /// The figures of one workload.
 #[derive(Debug)]
@@ -20,8 +20,6 @@ pub struct Comparison {
     /// gopark's figure divided by the rival's of the same round, for every round. So what slowed
     /// down the machine for a while cancels out.
     pub ratios: Vec<f64>,
-    /// The ratio to reach or beat.
-    pub target: Option<f64>,
 }
 
 impl Row {
@@ -46,19 +44,16 @@ impl Row {
             .zip(theirs)
             .map(|(ours, theirs)| ours / theirs)
             .collect();
-        Some(Comparison {
-            rival,
-            ratios,
-            target: self.spec.target,
-        })
+        Some(Comparison { rival, ratios })
     }
-}
 
-impl Comparison {
-    /// Whether the median ratio meets the target, if there is one.
+    /// Whether gopark meets the target, if there is one and those took part whom it is about.
     #[must_use]
     pub fn passes(&self) -> Option<bool> {
-        self.target.map(|target| median(&self.ratios) <= target)
+        Some(match self.spec.target? {
+            Target::Ratio(most) => median(&self.comparison()?.ratios) <= most,
+            Target::Bound(most) => median(self.of(Peer::Gopark)?) <= most,
+        })
     }
 }
 
@@ -103,7 +98,7 @@ mod tests {
     fn gopark_is_compared_with_the_better_rival_round_by_round() {
         let row = Row {
             spec: Spec {
-                target: Some(0.5),
+                target: Some(Target::Ratio(0.5)),
                 ..workload::all()[0].spec
             },
             figures: vec![
@@ -116,8 +111,21 @@ mod tests {
         let comparison = row.comparison().unwrap();
         assert_eq!(comparison.rival, Peer::Tokio);
         assert_eq!(comparison.ratios, [0.25, 0.5, 0.75]);
-        assert_eq!(comparison.passes(), Some(true));
+        assert_eq!(row.passes(), Some(true));
         assert_eq!(spread(&comparison.ratios), (0.25, 0.75));
+    }
+
+    #[test]
+    fn a_bound_needs_no_rival() {
+        let bound = |most| Row {
+            spec: Spec {
+                target: Some(Target::Bound(most)),
+                ..workload::all()[0].spec
+            },
+            figures: vec![(Peer::Gopark, vec![1.0, 3.0, 9.0])],
+        };
+        assert_eq!(bound(3.0).passes(), Some(true));
+        assert_eq!(bound(2.9).passes(), Some(false));
     }
 
     #[test]

@@ -2,8 +2,9 @@
 
 use std::fmt::Write;
 
-use super::stats::{Comparison, Row, median, spread};
+use super::stats::{Row, median, spread};
 use crate::peer::Peer;
+use crate::workload::Target;
 
 /// The machine's facts, the table, and what each workload does.
 #[must_use]
@@ -28,7 +29,8 @@ fn render(
         text,
         "\nRounds: {rounds} (`mem`: 3 at most, `idle`: 1). Every round runs every peer once, in \
          rotating order; figures are medians, less is better. The ratio is gopark's figure divided \
-         by the better rival's: the median over the rounds (least..greatest).\n"
+         by the better rival's: the median over the rounds (least..greatest). A target is for the \
+         ratio, or `at most` for gopark's figure.\n"
     )?;
     write!(text, "| workload | unit |")?;
     for peer in peers {
@@ -45,13 +47,10 @@ fn render(
         for peer in peers {
             let cell = row
                 .of(*peer)
-                .map_or_else(|| "n/a".into(), |all| figure(median(all)));
+                .map_or_else(|| "n/a".into(), |all| figure(median(all), row.spec.unit));
             write!(text, " {cell} |")?;
         }
-        match row.comparison() {
-            Some(comparison) => writeln!(text, " {}", cells(&comparison))?,
-            None => writeln!(text, " n/a | n/a | n/a | |")?,
-        }
+        writeln!(text, " {}", comparison_cells(row))?;
     }
     writeln!(text)?;
     for row in rows {
@@ -60,26 +59,35 @@ fn render(
     Ok(())
 }
 
-fn cells(comparison: &Comparison) -> String {
-    let (least, greatest) = spread(&comparison.ratios);
-    let target = comparison
-        .target
-        .map_or_else(|| "none".into(), |target| format!("{target:.2}"));
-    let mark = match comparison.passes() {
+fn comparison_cells(row: &Row) -> String {
+    let comparison = row.comparison().map_or_else(
+        || "n/a | n/a".into(),
+        |comparison| {
+            let (least, greatest) = spread(&comparison.ratios);
+            let ratio = median(&comparison.ratios);
+            format!(
+                "{} | {ratio:.2} ({least:.2}..{greatest:.2})",
+                comparison.rival
+            )
+        },
+    );
+    let target = match row.spec.target {
+        Some(Target::Ratio(most)) => format!("{most:.2}"),
+        Some(Target::Bound(most)) => format!("at most {most}"),
+        None => "none".into(),
+    };
+    let mark = match row.passes() {
         Some(true) => "pass",
         Some(false) => "FAIL",
         None => "",
     };
-    format!(
-        "{} | {:.2} ({least:.2}..{greatest:.2}) | {target} | {mark} |",
-        comparison.rival,
-        median(&comparison.ratios),
-    )
+    format!("{comparison} | {target} | {mark} |")
 }
 
-/// Three digits are what rounds like these can tell.
-fn figure(value: f64) -> String {
-    if value < 10.0 {
+/// Three digits are what rounds like these can tell. Milliseconds are lateness, which is held
+/// against bounds of a few of them: two decimals, whatever the size.
+fn figure(value: f64, unit: &str) -> String {
+    if value < 10.0 || unit == "ms" {
         format!("{value:.2}")
     } else if value < 100.0 {
         format!("{value:.1}")
@@ -96,7 +104,7 @@ mod tests {
     #[test]
     fn a_row_tells_medians_ratio_spread_target_and_mark() {
         let spec = Spec {
-            target: Some(0.5),
+            target: Some(Target::Ratio(0.5)),
             ..workload::all()[0].spec
         };
         let rows = [Row {
@@ -108,5 +116,20 @@ mod tests {
         let expected = "| spawn_join | ns/spawn | 99.9 | 333 | n/a | tokio | 0.30 (0.30..0.30) | 0.50 | pass |";
         assert!(text.lines().any(|line| line == expected), "{text}");
         assert!(text.starts_with("- cores: 2\n"), "{text}");
+    }
+
+    #[test]
+    fn a_row_with_a_bound_needs_no_rival() {
+        let rows = [Row {
+            spec: Spec {
+                unit: "ms",
+                target: Some(Target::Bound(3.0)),
+                ..workload::all()[0].spec
+            },
+            figures: vec![(Peer::Gopark, vec![123.456])],
+        }];
+        let text = markdown(&[], 1, &[Peer::Gopark], &rows);
+        let expected = "| spawn_join | ms | 123.46 | n/a | n/a | at most 3 | FAIL |";
+        assert!(text.lines().any(|line| line == expected), "{text}");
     }
 }

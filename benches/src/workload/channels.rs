@@ -6,7 +6,7 @@
 use std::io;
 use std::time::Instant;
 
-use super::{Group, RUNTIMES, Spec, Workload};
+use super::{Group, RUNTIMES, Spec, Target, Workload};
 use crate::measure::Cost;
 use crate::rt::Rt;
 
@@ -27,7 +27,7 @@ impl Workload for Ring {
         quick: 20,
         rivals: RUNTIMES,
         in_go: true,
-        target: Some(0.65),
+        target: Some(Target::Ratio(0.65)),
     };
 
     fn run<R: Rt>(rt: &R, size: usize) -> io::Result<Cost> {
@@ -89,7 +89,7 @@ impl Workload for PingPong {
         quick: 20,
         rivals: RUNTIMES,
         in_go: true,
-        target: Some(0.85),
+        target: Some(Target::Ratio(0.85)),
     };
 
     fn run<R: Rt>(rt: &R, size: usize) -> io::Result<Cost> {

@@ -46,8 +46,32 @@ pub struct Spec {
     pub rivals: &'static [Peer],
     /// Whether the program in Go has it.
     pub in_go: bool,
-    /// The ratio (gopark's figure through the better rival's) to reach or beat.
-    pub target: Option<f64>,
+    /// What gopark is to reach or beat.
+    pub target: Option<Target>,
+}
+
+impl Spec {
+    /// Nanoseconds in the unit, for the workloads whose figure is a time.
+    #[must_use]
+    pub fn unit_ns(&self) -> f64 {
+        if self.unit.starts_with("ms") {
+            1e6
+        } else if self.unit.starts_with("µs") {
+            1e3
+        } else {
+            1.0
+        }
+    }
+}
+
+/// A figure to reach or beat.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Target {
+    /// gopark's figure divided by the better rival's.
+    Ratio(f64),
+    /// gopark's figure itself, in the workload's unit: where what counts is a promise to users, and
+    /// not who is ahead.
+    Bound(f64),
 }
 
 /// A group of workloads: `--only` takes its name too.

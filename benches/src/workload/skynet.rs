@@ -6,7 +6,7 @@ use std::io;
 use std::marker::PhantomData;
 use std::time::Instant;
 
-use super::{Group, RUNTIMES, Spec, Workload};
+use super::{Group, RUNTIMES, Spec, Target, Workload};
 use crate::measure::Cost;
 use crate::rt::Rt;
 
@@ -27,7 +27,7 @@ impl Workload for Skynet {
         quick: 1,
         rivals: RUNTIMES,
         in_go: true,
-        target: Some(0.50),
+        target: Some(Target::Ratio(0.50)),
     };
 
     fn run<R: Rt>(rt: &R, size: usize) -> io::Result<Cost> {

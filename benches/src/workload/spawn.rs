@@ -4,7 +4,7 @@ use std::hint::black_box;
 use std::io;
 use std::time::Instant;
 
-use super::{Group, RUNTIMES, Spec, Workload};
+use super::{Group, RUNTIMES, Spec, Target, Workload};
 use crate::measure::Cost;
 use crate::rt::Rt;
 
@@ -22,7 +22,7 @@ impl Workload for SpawnJoin {
         quick: 10_000,
         rivals: RUNTIMES,
         in_go: true,
-        target: Some(0.45),
+        target: Some(Target::Ratio(0.45)),
     };
 
     fn run<R: Rt>(rt: &R, size: usize) -> io::Result<Cost> {
@@ -53,7 +53,7 @@ impl Workload for SpawnMany {
         quick: BATCH,
         rivals: RUNTIMES,
         in_go: true,
-        target: Some(0.40),
+        target: Some(Target::Ratio(0.40)),
     };
 
     fn run<R: Rt>(rt: &R, size: usize) -> io::Result<Cost> {

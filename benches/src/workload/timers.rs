@@ -5,7 +5,7 @@ use std::io;
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
-use super::{Group, Spec, Workload};
+use super::{Group, Spec, Target, Workload};
 use crate::measure::{Cost, cpu_time};
 use crate::peer::Peer;
 use crate::rt::Rt;
@@ -25,7 +25,7 @@ impl Workload for TimeoutUnfired {
         quick: 10_000,
         rivals: &[Peer::Tokio],
         in_go: true,
-        target: Some(0.60),
+        target: Some(Target::Ratio(0.60)),
     };
 
     fn run<R: Rt>(rt: &R, size: usize) -> io::Result<Cost> {
@@ -71,7 +71,7 @@ impl Workload for SleepsCpu {
         quick: 2_000,
         rivals: &[Peer::Tokio],
         in_go: true,
-        target: Some(0.60),
+        target: Some(Target::Ratio(0.60)),
     };
 
     fn run<R: Rt>(rt: &R, size: usize) -> io::Result<Cost> {

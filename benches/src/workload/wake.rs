@@ -7,7 +7,7 @@ use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
 use super::foreign::Countdown;
-use super::{Group, RUNTIMES, Spec, Workload};
+use super::{Group, RUNTIMES, Spec, Target, Workload};
 use crate::measure::Cost;
 use crate::peer::PROCS;
 use crate::rt::Rt;
@@ -34,7 +34,7 @@ impl Workload for WakeForeignBusy {
         quick: 10,
         rivals: RUNTIMES,
         in_go: false,
-        target: Some(0.90),
+        target: Some(Target::Ratio(0.90)),
     };
 
     fn run<R: Rt>(rt: &R, size: usize) -> io::Result<Cost> {
@@ -105,7 +105,7 @@ impl Workload for WakeIdle {
         quick: 200,
         rivals: RUNTIMES,
         in_go: false,
-        target: Some(1.0),
+        target: Some(Target::Ratio(1.0)),
     };
 
     fn run<R: Rt>(rt: &R, size: usize) -> io::Result<Cost> {

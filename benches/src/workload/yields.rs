@@ -3,7 +3,7 @@
 use std::io;
 use std::time::Instant;
 
-use super::{Group, RUNTIMES, Spec, Workload};
+use super::{Group, RUNTIMES, Spec, Target, Workload};
 use crate::measure::Cost;
 use crate::peer::Peer;
 use crate::rt::Rt;
@@ -22,7 +22,7 @@ impl Workload for Yield {
         quick: 50,
         rivals: &[Peer::Tokio, Peer::Smol, Peer::Go],
         in_go: true,
-        target: Some(0.55),
+        target: Some(Target::Ratio(0.55)),
     };
 
     fn run<R: Rt>(rt: &R, size: usize) -> io::Result<Cost> {
