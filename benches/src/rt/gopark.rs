@@ -9,7 +9,7 @@ use gopark::net::{TcpListener, TcpStream};
 use gopark::runtime::{Builder, Runtime};
 use gopark::task::JoinHandle;
 
-use super::Rt;
+use super::{Blocks, Rt};
 use crate::peer::PROCS;
 
 /// gopark with [`PROCS`] processors, otherwise as it comes.
@@ -74,6 +74,14 @@ impl Rt for Gopark {
         gopark::time::timeout(duration, future).await.ok()
     }
 
+    fn spawn_blocking<F, T>(f: F) -> JoinHandle<T>
+    where
+        F: FnOnce() -> T + Send + 'static,
+        T: Send + 'static,
+    {
+        gopark::spawn_blocking(f)
+    }
+
     async fn listen() -> io::Result<(TcpListener, SocketAddr)> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
         let address = listener.local_addr()?;
@@ -92,5 +100,11 @@ impl Rt for Gopark {
 
     async fn write_all(stream: &mut TcpStream, bytes: &[u8]) -> io::Result<()> {
         stream.write_all(bytes).await
+    }
+}
+
+impl Blocks for Gopark {
+    fn block<T>(f: impl FnOnce() -> T) -> T {
+        gopark::block(f)
     }
 }

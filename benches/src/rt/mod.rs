@@ -5,6 +5,7 @@
 //! runs on, as `tokio::spawn` does.
 
 mod gopark;
+pub mod read;
 mod smol;
 mod tokio;
 
@@ -75,6 +76,12 @@ pub trait Rt: Sized + Send + Sync + 'static {
     where
         F::Output: Send;
 
+    /// Runs a closure that blocks on a thread that may, beside the tasks.
+    fn spawn_blocking<F, T>(f: F) -> Self::Join<T>
+    where
+        F: FnOnce() -> T + Send + 'static,
+        T: Send + 'static;
+
     /// Listens on a free port of the loopback interface.
     fn listen() -> impl Future<Output = io::Result<(Self::Listener, SocketAddr)>> + Send;
 
@@ -92,6 +99,12 @@ pub trait Rt: Sized + Send + Sync + 'static {
         stream: &mut Self::Stream,
         bytes: &[u8],
     ) -> impl Future<Output = io::Result<()>> + Send;
+}
+
+/// A runtime whose tasks may block where they stand, if they say so. smol has no word for it.
+pub trait Blocks: Rt {
+    /// Runs `f`, which may block, inside the calling task.
+    fn block<T>(f: impl FnOnce() -> T) -> T;
 }
 
 /// Evaluates `$body` with `$R` naming the runtime type of `$peer`; `None` for a peer that is no
@@ -116,3 +129,21 @@ macro_rules! with_runtime {
     };
 }
 pub(crate) use with_runtime;
+
+/// Like [`with_runtime`], for the peers that are [`Blocks`].
+macro_rules! with_blocks {
+    ($peer:expr, $R:ident => $body:expr) => {
+        match $peer {
+            $crate::peer::Peer::Gopark => {
+                type $R = $crate::rt::Gopark;
+                Some($body)
+            }
+            $crate::peer::Peer::Tokio => {
+                type $R = $crate::rt::Tokio;
+                Some($body)
+            }
+            $crate::peer::Peer::Smol | $crate::peer::Peer::Go | $crate::peer::Peer::Epoll => None,
+        }
+    };
+}
+pub(crate) use with_blocks;

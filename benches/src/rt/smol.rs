@@ -100,6 +100,14 @@ impl Rt for Smol {
         future::or(async { Some(future.await) }, time_is_up).await
     }
 
+    fn spawn_blocking<F, T>(f: F) -> Task<T>
+    where
+        F: FnOnce() -> T + Send + 'static,
+        T: Send + 'static,
+    {
+        smol::unblock(f)
+    }
+
     async fn listen() -> io::Result<(TcpListener, SocketAddr)> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
         let address = listener.local_addr()?;

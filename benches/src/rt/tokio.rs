@@ -10,7 +10,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::{Builder, Runtime};
 use tokio::task::JoinHandle;
 
-use super::Rt;
+use super::{Blocks, Rt};
 use crate::peer::PROCS;
 
 /// tokio with [`PROCS`] workers and all drivers, otherwise as it comes.
@@ -81,6 +81,14 @@ impl Rt for Tokio {
         tokio::time::timeout(duration, future).await.ok()
     }
 
+    fn spawn_blocking<F, T>(f: F) -> JoinHandle<T>
+    where
+        F: FnOnce() -> T + Send + 'static,
+        T: Send + 'static,
+    {
+        tokio::task::spawn_blocking(f)
+    }
+
     async fn listen() -> io::Result<(TcpListener, SocketAddr)> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
         let address = listener.local_addr()?;
@@ -99,5 +107,11 @@ impl Rt for Tokio {
 
     async fn write_all(stream: &mut TcpStream, bytes: &[u8]) -> io::Result<()> {
         stream.write_all(bytes).await
+    }
+}
+
+impl Blocks for Tokio {
+    fn block<T>(f: impl FnOnce() -> T) -> T {
+        tokio::task::block_in_place(f)
     }
 }

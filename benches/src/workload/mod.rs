@@ -5,12 +5,16 @@
 //! such function (those that need a process of their own, and the echo servers) have entries with
 //! the same face.
 
+pub mod block;
 pub mod channels;
 pub mod foreign;
 pub mod idle;
+pub mod jobs;
 pub mod memory;
+pub mod read_at;
 pub mod skynet;
 pub mod spawn;
+pub mod stall;
 pub mod timers;
 pub mod wake;
 pub mod yields;
@@ -22,7 +26,7 @@ use crate::echo;
 use crate::go::Go;
 use crate::measure::Cost;
 use crate::peer::Peer;
-use crate::rt::{Rt, with_runtime};
+use crate::rt::{Blocks, Rt, with_blocks, with_runtime};
 
 /// The peers whose better one gopark is compared with, unless a workload says otherwise.
 pub const RUNTIMES: &[Peer] = &[Peer::Tokio, Peer::Smol];
@@ -83,6 +87,8 @@ pub enum Group {
     Wake,
     /// Timers.
     Time,
+    /// Calls that block, and tasks that hold their processor.
+    Block,
     /// Sockets.
     Net,
     /// Resident memory.
@@ -99,6 +105,7 @@ impl Group {
             Self::Sched => "sched",
             Self::Wake => "wake",
             Self::Time => "time",
+            Self::Block => "block",
             Self::Net => "net",
             Self::Mem => "mem",
             Self::Idle => "idle",
@@ -118,6 +125,19 @@ pub trait Workload: 'static {
     ///
     /// Fails where the system refuses something: a socket, a file of `/proc`.
     fn run<R: Rt>(rt: &R, size: usize) -> io::Result<Cost>;
+}
+
+/// A workload for the runtimes whose tasks may block where they stand.
+pub trait BlockingWorkload: 'static {
+    /// The workload as data.
+    const SPEC: Spec;
+
+    /// Runs it once.
+    ///
+    /// # Errors
+    ///
+    /// Fails where the system refuses something.
+    fn run<R: Blocks>(rt: &R, size: usize) -> io::Result<Cost>;
 }
 
 /// What sessions need besides the runtime: programs to run beside this one.
@@ -178,6 +198,17 @@ pub fn all() -> Vec<Entry> {
         timed::<wake::WakeIdle>(),
         timed::<timers::TimeoutUnfired>(),
         timed::<timers::SleepsCpu>(),
+        blocking::<block::BlockCall>(),
+        blocking::<block::BlockYield>(),
+        timed::<stall::StallSleep>(),
+        blocking::<stall::StallBlock>(),
+        timed::<stall::StallCompute>(),
+        Entry {
+            spec: read_at::SPEC,
+            open: read_at::open,
+        },
+        timed::<jobs::Jobs>(),
+        timed::<jobs::JobOne>(),
         in_child(memory::SPEC),
         Entry {
             spec: echo::SPEC_1,
@@ -203,10 +234,31 @@ fn timed<W: Workload>() -> Entry {
     }
 }
 
-fn open_timed<W: Workload>(_: &Spec, _: &Lab, peer: Peer) -> io::Result<Option<Session>> {
+fn blocking<W: BlockingWorkload>() -> Entry {
+    Entry {
+        spec: W::SPEC,
+        open: open_blocking::<W>,
+    }
+}
+
+fn open_timed<W: Workload>(spec: &Spec, _: &Lab, peer: Peer) -> io::Result<Option<Session>> {
     Ok(with_runtime!(peer, R => {
         let rt = R::start()?;
-        let session: Session = Box::new(move |size| Ok(W::run(&rt, size)?.ns_per_op()));
+        let unit_ns = spec.unit_ns();
+        let session: Session = Box::new(move |size| Ok(W::run(&rt, size)?.ns_per_op() / unit_ns));
+        session
+    }))
+}
+
+fn open_blocking<W: BlockingWorkload>(
+    spec: &Spec,
+    _: &Lab,
+    peer: Peer,
+) -> io::Result<Option<Session>> {
+    Ok(with_blocks!(peer, R => {
+        let rt = R::start()?;
+        let unit_ns = spec.unit_ns();
+        let session: Session = Box::new(move |size| Ok(W::run(&rt, size)?.ns_per_op() / unit_ns));
         session
     }))
 }
