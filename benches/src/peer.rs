@@ -11,6 +11,9 @@ pub const PROCS: usize = 2;
 pub enum Peer {
     /// gopark, [`PROCS`] processors.
     Gopark,
+    /// The same with nobody to watch for polls that hold their processor: what watching costs the
+    /// others. Takes part only when asked for.
+    GoparkOff,
     /// tokio's multi-thread runtime with [`PROCS`] workers.
     Tokio,
     /// async-executor's `Executor` run by [`PROCS`] threads, over async-io's reactor.
@@ -23,13 +26,27 @@ pub enum Peer {
 
 impl Peer {
     /// All peers, in the order of the table's columns.
-    pub const ALL: [Self; 5] = [Self::Gopark, Self::Tokio, Self::Smol, Self::Go, Self::Epoll];
+    pub const ALL: [Self; 6] = [
+        Self::Gopark,
+        Self::GoparkOff,
+        Self::Tokio,
+        Self::Smol,
+        Self::Go,
+        Self::Epoll,
+    ];
+
+    /// Those that take part without being asked for.
+    pub const USUAL: [Self; 5] = [Self::Gopark, Self::Tokio, Self::Smol, Self::Go, Self::Epoll];
+
+    /// gopark as it comes and as it would be if nobody watched.
+    pub const HAND_OFF: [Self; 2] = [Self::Gopark, Self::GoparkOff];
 
     /// The name on the command line and in JSON.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
             Self::Gopark => "gopark",
+            Self::GoparkOff => "gopark-off",
             Self::Tokio => "tokio",
             Self::Smol => "smol",
             Self::Go => "go",

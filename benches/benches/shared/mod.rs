@@ -29,7 +29,7 @@ pub(crate) fn bench(c: &mut Criterion, group: Group) {
         .iter()
         .filter(|entry| entry.spec.group == group)
     {
-        for peer in Peer::ALL {
+        for peer in Peer::USUAL {
             let session = entry.open(&lab, peer).expect("the peer starts");
             let Some(mut session) = session else { continue };
             benches.bench_function(BenchmarkId::new(entry.spec.name, peer), |bencher| {

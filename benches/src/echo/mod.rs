@@ -90,7 +90,7 @@ pub fn open<const CONNECTIONS: usize>(
             Some(go) => Some(Box::new(go.serve()?)),
             None => None,
         },
-        Peer::Gopark | Peer::Tokio | Peer::Smol => with_runtime!(peer, R => {
+        _ => with_runtime!(peer, R => {
             let server: Box<dyn Server> = Box::new(server::RtServer::<R>::start()?);
             server
         }),

@@ -39,7 +39,7 @@ fn workload(row: &Row) -> String {
         fields.push(("ratios", numbers(&comparison.ratios)));
         fields.push(("ratio", number(median(&comparison.ratios))));
     }
-    match row.spec.target {
+    match row.target() {
         Some(Target::Ratio(most)) => fields.push(("target", number(most))),
         Some(Target::Bound(most)) => fields.push(("bound", number(most))),
         None => fields.push(("target", null())),

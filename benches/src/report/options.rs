@@ -7,11 +7,14 @@ use crate::workload::{Entry, Group};
 pub const HELP: &str = "\
 The same workloads on gopark, tokio, smol, Go and a bare epoll loop, side by side.
 
-usage: versus [--rounds N] [--only NAME]... [--peers LIST] [--json] [--quick]
+usage: versus [--rounds N] [--only NAME]... [--peers LIST | --hand-off] [--json] [--quick]
 
   --rounds N     rounds of each workload, 5 or more; 7 unless given
   --only NAME    this workload or group only; may be repeated; without it all but `idle`
-  --peers LIST   of gopark,tokio,smol,go,epoll; all unless given
+  --peers LIST   of gopark,gopark-off,tokio,smol,go,epoll; all but gopark-off unless given
+  --hand-off     --peers gopark,gopark-off, and --only sched, wake, time and net unless given:
+                 what it costs all others that somebody watches for tasks which hold their
+                 processor (StallPolicy: the default, and Off)
   --json         print JSON with the figure of every round in place of the table
   --quick        one round of tiny size: shows that everything runs, measures nothing
   --help         print this and the workloads
@@ -50,12 +53,12 @@ impl Options {
         let mut options = Self {
             rounds: 7,
             only: Vec::new(),
-            peers: Peer::ALL.to_vec(),
+            peers: Peer::USUAL.to_vec(),
             json: false,
             quick: false,
             help: false,
         };
-        let mut rounds = None;
+        let (mut rounds, mut peers, mut hand_off) = (None, None, false);
         let mut arguments = arguments.into_iter();
         while let Some(argument) = arguments.next() {
             let mut value = |what: &str| {
@@ -68,13 +71,25 @@ impl Options {
                 "--only" => options
                     .only
                     .push(known(value("a workload or group")?, entries)?),
-                "--peers" => options.peers = parse_peers(&value("a list of peers")?)?,
+                "--peers" => peers = Some(parse_peers(&value("a list of peers")?)?),
+                "--hand-off" => hand_off = true,
                 "--json" => options.json = true,
                 "--quick" => options.quick = true,
                 "--help" | "-h" => options.help = true,
                 _ => return Err(format!("unknown argument `{argument}`: see --help")),
             }
         }
+        if hand_off {
+            if peers.is_some() {
+                return Err("--peers with --hand-off: that one names the peers".into());
+            }
+            peers = Some(Peer::HAND_OFF.to_vec());
+            if options.only.is_empty() {
+                let groups = [Group::Sched, Group::Wake, Group::Time, Group::Net];
+                options.only = groups.map(|group| group.name().into()).to_vec();
+            }
+        }
+        options.peers = peers.unwrap_or(options.peers);
         if options.quick && rounds.is_some() {
             return Err("--rounds with --quick: a quick run has one round".into());
         }
@@ -152,7 +167,7 @@ mod tests {
     fn without_arguments_everything_but_idle_runs_seven_rounds() {
         let options = parse("").unwrap();
         assert_eq!(options.rounds, 7);
-        assert_eq!(options.peers, Peer::ALL);
+        assert_eq!(options.peers, Peer::USUAL);
         for entry in workload::all() {
             assert_eq!(options.wants(&entry), entry.spec.group != Group::Idle);
         }
@@ -167,6 +182,14 @@ mod tests {
             .map(|entry| entry.spec.name)
             .collect();
         assert_eq!(wanted, ["ring", "echo_1", "echo_64", "echo_1000"]);
+    }
+
+    #[test]
+    fn hand_off_compares_gopark_with_itself_in_the_groups_that_do_not_block() {
+        let options = parse("--hand-off").unwrap();
+        assert_eq!(options.peers, Peer::HAND_OFF);
+        assert_eq!(options.only, ["sched", "wake", "time", "net"]);
+        assert_eq!(parse("--hand-off --only ring").unwrap().only, ["ring"]);
     }
 
     #[test]
@@ -187,8 +210,12 @@ mod tests {
             ),
             (
                 "--peers tokio,toki",
-                "--peers tokio,toki: unknown peer `toki`: expected one of gopark, tokio, smol, \
-                 go, epoll",
+                "--peers tokio,toki: unknown peer `toki`: expected one of gopark, gopark-off, \
+                 tokio, smol, go, epoll",
+            ),
+            (
+                "--hand-off --peers go",
+                "--peers with --hand-off: that one names the peers",
             ),
             ("--peers go,go", "--peers go,go: `go` is named twice"),
             ("--fast", "unknown argument `--fast`: see --help"),

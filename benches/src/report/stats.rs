@@ -3,6 +3,9 @@
 use crate::peer::Peer;
 use crate::workload::{Spec, Target};
 
+/// What watching for polls that hold their processor may cost all others, as a ratio.
+const HAND_OFF_COST: f64 = 1.02;
+
 /// The figures of one workload.
 #[derive(Debug)]
 pub struct Row {
@@ -32,12 +35,32 @@ impl Row {
             .map(|(_, figures)| &figures[..])
     }
 
+    /// Whether gopark is compared with itself, which it is where [`Peer::GoparkOff`] took part.
+    fn with_itself(&self) -> bool {
+        self.of(Peer::GoparkOff).is_some()
+    }
+
+    /// What gopark is to reach or beat among those that took part.
+    #[must_use]
+    pub fn target(&self) -> Option<Target> {
+        if self.with_itself() {
+            Some(Target::Ratio(HAND_OFF_COST))
+        } else {
+            self.spec.target
+        }
+    }
+
     /// gopark against the better of its rivals, if both took part.
     #[must_use]
     pub fn comparison(&self) -> Option<Comparison> {
         let ours = self.of(Peer::Gopark)?;
         let present = |peer: &Peer| Some((*peer, self.of(*peer)?));
-        let (rival, theirs) = (self.spec.rivals.iter().filter_map(present))
+        let rivals = if self.with_itself() {
+            &[Peer::GoparkOff]
+        } else {
+            self.spec.rivals
+        };
+        let (rival, theirs) = (rivals.iter().filter_map(present))
             .min_by(|(_, a), (_, b)| median(a).total_cmp(&median(b)))?;
         let ratios = ours
             .iter()
@@ -50,7 +73,7 @@ impl Row {
     /// Whether gopark meets the target, if there is one and those took part whom it is about.
     #[must_use]
     pub fn passes(&self) -> Option<bool> {
-        Some(match self.spec.target? {
+        Some(match self.target()? {
             Target::Ratio(most) => median(&self.comparison()?.ratios) <= most,
             Target::Bound(most) => median(self.of(Peer::Gopark)?) <= most,
         })
@@ -126,6 +149,21 @@ mod tests {
         };
         assert_eq!(bound(3.0).passes(), Some(true));
         assert_eq!(bound(2.9).passes(), Some(false));
+    }
+
+    #[test]
+    fn gopark_that_is_not_watched_is_the_only_rival_where_it_takes_part() {
+        let row = Row {
+            spec: workload::all()[0].spec,
+            figures: vec![
+                (Peer::Gopark, vec![103.0]),
+                (Peer::GoparkOff, vec![100.0]),
+                (Peer::Tokio, vec![10.0]),
+            ],
+        };
+        assert_eq!(row.comparison().unwrap().rival, Peer::GoparkOff);
+        assert_eq!(row.target(), Some(Target::Ratio(1.02)));
+        assert_eq!(row.passes(), Some(false));
     }
 
     #[test]

@@ -71,7 +71,7 @@ fn comparison_cells(row: &Row) -> String {
             )
         },
     );
-    let target = match row.spec.target {
+    let target = match row.target() {
         Some(Target::Ratio(most)) => format!("{most:.2}"),
         Some(Target::Bound(most)) => format!("at most {most}"),
         None => "none".into(),

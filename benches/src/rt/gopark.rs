@@ -6,23 +6,28 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use gopark::net::{TcpListener, TcpStream};
-use gopark::runtime::{Builder, Runtime};
+use gopark::runtime::{Builder, Runtime, StallPolicy};
 use gopark::task::JoinHandle;
 
 use super::{Blocks, Rt};
 use crate::peer::PROCS;
 
-/// gopark with [`PROCS`] processors, otherwise as it comes.
+/// gopark with [`PROCS`] processors, otherwise as it comes, unless nobody shall watch for polls that
+/// hold their processor.
 #[derive(Debug)]
-pub struct Gopark(Runtime);
+pub struct Gopark<const WATCHED: bool = true>(Runtime);
 
-impl Rt for Gopark {
+impl<const WATCHED: bool> Rt for Gopark<WATCHED> {
     type Join<T: Send + 'static> = JoinHandle<T>;
     type Listener = TcpListener;
     type Stream = TcpStream;
 
     fn start() -> io::Result<Self> {
-        Builder::new_multi_thread().procs(PROCS).build().map(Self)
+        let mut builder = Builder::new_multi_thread().procs(PROCS);
+        if !WATCHED {
+            builder = builder.stall_policy(StallPolicy::Off);
+        }
+        builder.build().map(Self)
     }
 
     /// The root runs in `block_on`, as in every program: the calling thread becomes a machine of
@@ -103,7 +108,7 @@ impl Rt for Gopark {
     }
 }
 
-impl Blocks for Gopark {
+impl<const WATCHED: bool> Blocks for Gopark<WATCHED> {
     fn block<T>(f: impl FnOnce() -> T) -> T {
         gopark::block(f)
     }

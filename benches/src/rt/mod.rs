@@ -116,6 +116,10 @@ macro_rules! with_runtime {
                 type $R = $crate::rt::Gopark;
                 Some($body)
             }
+            $crate::peer::Peer::GoparkOff => {
+                type $R = $crate::rt::Gopark<false>;
+                Some($body)
+            }
             $crate::peer::Peer::Tokio => {
                 type $R = $crate::rt::Tokio;
                 Some($body)
@@ -136,6 +140,10 @@ macro_rules! with_blocks {
         match $peer {
             $crate::peer::Peer::Gopark => {
                 type $R = $crate::rt::Gopark;
+                Some($body)
+            }
+            $crate::peer::Peer::GoparkOff => {
+                type $R = $crate::rt::Gopark<false>;
                 Some($body)
             }
             $crate::peer::Peer::Tokio => {

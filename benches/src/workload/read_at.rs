@@ -36,12 +36,8 @@ pub const SPEC: Spec = Spec {
 /// Fails where the runtime cannot be started or the file not be written.
 pub fn open(_: &Spec, _: &Lab, peer: Peer) -> io::Result<Option<Session>> {
     Ok(match peer {
-        Peer::Gopark => {
-            let (rt, file) = (Gopark::start()?, cached_file()?);
-            Some(Box::new(move |size| {
-                ns_per_read::<_, read::Gopark>(&rt, &file, size)
-            }))
-        }
+        Peer::Gopark => Some(gopark::<true>()?),
+        Peer::GoparkOff => Some(gopark::<false>()?),
         Peer::Tokio => {
             let (rt, file) = (Tokio::start()?, cached_file()?);
             Some(Box::new(move |size| {
@@ -52,6 +48,13 @@ pub fn open(_: &Spec, _: &Lab, peer: Peer) -> io::Result<Option<Session>> {
         }
         Peer::Smol | Peer::Go | Peer::Epoll => None,
     })
+}
+
+fn gopark<const WATCHED: bool>() -> io::Result<Session> {
+    let (rt, file) = (Gopark::<WATCHED>::start()?, cached_file()?);
+    Ok(Box::new(move |size| {
+        ns_per_read::<_, read::Gopark>(&rt, &file, size)
+    }))
 }
 
 fn ns_per_read<R: Rt, F: Reader>(rt: &R, file: &File, size: usize) -> io::Result<f64> {
