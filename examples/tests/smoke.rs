@@ -179,6 +179,29 @@ fn timers_beat_and_cut_off() {
 }
 
 #[test]
+fn stall_prints_how_late_the_ticks_were_both_ways() {
+    let said = Example::start("stall", &[]).says();
+    // The two histograms stand side by side: each line of the table has a count of either.
+    let counts = |line: &str| -> Vec<u32> {
+        let words = line.split_whitespace().skip_while(|word| *word != "ms");
+        words.filter_map(|word| word.parse().ok()).collect()
+    };
+    let table: Vec<_> = said
+        .lines()
+        .skip_while(|line| !line.contains("StallPolicy::Off"))
+        .skip(1)
+        .take_while(|line| !line.is_empty())
+        .map(counts)
+        .collect();
+    assert_eq!(table.len(), 7, "{said}");
+    for column in 0..2 {
+        let ticks: u32 = table.iter().map(|counts| counts[column]).sum();
+        assert_eq!(ticks, 1_000, "in column {column} of\n{said}");
+    }
+    assert!(said.contains("The worst tick is"), "{said}");
+}
+
+#[test]
 fn foreign_executors_drive_our_sockets() {
     let said = Example::start("foreign", &[]).says();
     assert_eq!(
