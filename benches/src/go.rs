@@ -1,5 +1,5 @@
-//! The same workloads written in Go: `benches/go/main.go`, built when `versus` starts and run as a
-//! child for each run.
+//! The same workloads written in Go: `benches/go`, built when `versus` starts and run as a child for
+//! each run.
 
 use std::io::{self, BufRead, BufReader};
 use std::net::SocketAddr;
