@@ -24,6 +24,7 @@
 //! | `sched/` | who runs what, who wakes whom |
 //! | `time/` | timers, sleeps, the clock |
 //! | `runtime/`, `task/` | the public face |
+//! | [`fs`] | files and directories |
 //! | [`net`] | reactor and sockets: the package `gopark-net` |
 //!
 //! # A program
@@ -43,6 +44,7 @@
 mod block_on;
 mod current;
 mod debug;
+pub mod fs;
 mod g;
 mod globq;
 mod m;
