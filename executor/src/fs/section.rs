@@ -92,11 +92,6 @@ mod tests {
     }
 
     #[test]
-    fn a_section_that_is_dropped_before_its_poll_does_nothing() {
-        drop(section(|| panic!("it was dropped")));
-    }
-
-    #[test]
     fn interruptions_are_repeated_and_other_errors_are_not() {
         use io::ErrorKind::{Interrupted, NotFound};
 
