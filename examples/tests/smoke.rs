@@ -202,6 +202,37 @@ fn stall_prints_how_late_the_ticks_were_both_ways() {
 }
 
 #[test]
+fn files_counts_a_tree() {
+    let top = env::temp_dir().join(format!("gopark-examples-files-{}", std::process::id()));
+    fs::create_dir_all(top.join("deep/deeper")).unwrap();
+    for (name, contents) in [
+        ("one", "The cat, the dog.\n"),
+        ("deep/two", "the\nDOG\n"),
+        ("deep/deeper/three", "a1 \u{e4}pfel"),
+        ("empty", ""),
+    ] {
+        fs::write(top.join(name), contents).unwrap();
+    }
+    fs::write(top.join("deep/binary"), b"\xff\0").unwrap();
+    let directory = top.to_str().unwrap();
+    for in_flight in [&["1"][..], &["64"], &[]] {
+        let said = Example::start("files", &[&[directory], in_flight].concat()).says();
+        assert!(
+            said.contains("4 files, 4 lines, 8 words, 35 bytes\n"),
+            "{said}"
+        );
+        // The commonest first, and of those that are as common the first in the alphabet.
+        let words = ["3 the", "2 dog", "1 a1", "1 cat", "1 \u{e4}pfel"];
+        let lines = said.lines().map(str::trim);
+        let counts: Vec<_> = lines.filter(|line| words.contains(line)).collect();
+        assert_eq!(counts, words, "{said}");
+        assert!(said.contains("binary: "), "{said}");
+        assert!(said.contains("took "), "{said}");
+    }
+    fs::remove_dir_all(top).unwrap();
+}
+
+#[test]
 fn foreign_executors_drive_our_sockets() {
     let said = Example::start("foreign", &[]).says();
     assert_eq!(
@@ -308,6 +339,9 @@ fn a_bad_argument_is_named() {
             "SIZE must be a positive number",
         ),
         ("echo_load", &["127.0.0.1", "1", "1", "1"], "\"127.0.0.1\""),
+        ("files", &["no/such/directory"], "\"no/such/directory\""),
+        ("files", &[".", "0"], "IN_FLIGHT must be a positive number"),
+        ("files", &[".", "1", "2"], "[DIRECTORY [IN_FLIGHT]]"),
     ] {
         let said = Example::start(name, arguments).complains();
         assert!(
