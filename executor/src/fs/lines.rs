@@ -71,7 +71,8 @@ impl Lines {
         }
     }
 
-    /// The next line, `None` after the last.
+    /// The next line, `None` after the last. If the file has grown since, the call after that goes on with what
+    /// is new.
     ///
     /// # Cancel safety
     ///
