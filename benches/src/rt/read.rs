@@ -26,20 +26,20 @@ pub trait Reader: Sized + Send + 'static {
 /// gopark's read.
 #[derive(Debug)]
 pub struct Gopark {
-    file: File,
+    file: gopark::fs::File,
     buffer: Box<[u8; BLOCK]>,
 }
 
 impl Reader for Gopark {
     fn new(file: File) -> Self {
         Self {
-            file,
+            file: gopark::fs::File::from_std(file),
             buffer: Box::new([0; BLOCK]),
         }
     }
 
     async fn read_at(&mut self, offset: u64) -> io::Result<usize> {
-        gopark::block(|| self.file.read_at(&mut self.buffer[..], offset))
+        self.file.read_at(&mut self.buffer[..], offset).await
     }
 }
 
