@@ -20,6 +20,7 @@
 //! | `offload.rs` | the hook for blocking jobs |
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+mod alarm;
 #[cfg(unix)]
 mod async_fd;
 mod drive;

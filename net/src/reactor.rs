@@ -43,6 +43,7 @@ use std::time::Duration;
 
 use mio::{Events, Interest, Token};
 
+use crate::alarm::{ALARM, Alarm};
 use crate::drive::Drive;
 use crate::readiness::Ready;
 use crate::source::Source;
@@ -54,6 +55,9 @@ const WAKE: Token = Token(RESERVED);
 /// How many reports one turn collects at most; the next turn gets the rest. tokio's figure: 12 KiB of
 /// buffer on Linux, and enough that a busy server pays a small share of the call for each report.
 const EVENTS: usize = 1024;
+
+/// A time-out below this is kept exactly, where that can be; a longer one to the millisecond.
+const EXACT: Duration = Duration::from_secs(1);
 
 /// The longest sleep of one turn. Selectors count in milliseconds of 32 bits or less; nobody minds
 /// an early return once a day.
@@ -115,6 +119,7 @@ pub(crate) struct Shared {
 struct Driver {
     poll: mio::Poll,
     events: Events,
+    alarm: Alarm,
 }
 
 /// What registering, reporting and claiming need.
@@ -139,6 +144,7 @@ impl Reactor {
         let poll = mio::Poll::new()?;
         let registry = poll.registry().try_clone()?;
         let waker = mio::Waker::new(&registry, WAKE)?;
+        let alarm = Alarm::new(&registry);
         let shared = Shared {
             registry,
             waker,
@@ -148,6 +154,7 @@ impl Reactor {
             driver: Mutex::new(Driver {
                 poll,
                 events: Events::with_capacity(EVENTS),
+                alarm,
             }),
             state: Mutex::new(State {
                 table: Table::new(),
@@ -227,8 +234,8 @@ impl Reactor {
     /// wakers of all tasks that may go on to `ready`. It wakes none of them itself.
     ///
     /// It may return early and with nothing: after [`notify`](Self::notify), a signal, or a report that
-    /// nobody waits for. A zero timeout looks without waiting; a positive one below a millisecond is
-    /// rounded up to one. One thread polls at a time: a second one first waits for the first to return,
+    /// nobody waits for. A zero timeout looks without waiting. On Linux a timeout below a second is exact,
+    /// elsewhere and beyond it is rounded up to milliseconds. One thread polls at a time: a second one first waits for the first to return,
     /// without regard to its timeout ([`try_poll`](Self::try_poll) does not).
     ///
     /// # Errors
@@ -332,7 +339,12 @@ impl Shared {
         let timeout = if promised {
             Some(Duration::ZERO)
         } else {
-            timeout.map(round_up)
+            // Seconds on end are not worth an alarm, and a selector would not mind a day.
+            timeout.and_then(|timeout| match timeout {
+                Duration::ZERO => Some(Duration::ZERO),
+                short if short < EXACT && driver.alarm.set(short) => None,
+                long => Some(round_up(long)),
+            })
         };
         match driver.poll.poll(&mut driver.events, timeout) {
             Ok(()) => {}
@@ -346,6 +358,8 @@ impl Shared {
             for event in &driver.events {
                 if event.token() == WAKE {
                     woken = true;
+                } else if event.token() == ALARM {
+                    driver.alarm.gone_off();
                 } else if let Some(source) = state.table.get(event.token().0) {
                     source.readiness.deliver(ready_of(event), ready);
                 }

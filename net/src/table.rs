@@ -6,7 +6,7 @@
 //!
 //! # Invariants
 //! 1. `entries[index(t)].generation == generation(t)` for every token `t` in use.
-//! 2. No token equals [`RESERVED`], because no index reaches `MAX_SOURCES`.
+//! 2. No token equals [`RESERVED`] or [`RESERVED_TOO`], because no index reaches `MAX_SOURCES`.
 
 use slab::Slab;
 
@@ -18,6 +18,8 @@ const MAX_SOURCES: usize = INDEX_MASK;
 
 /// A number that is never a token, for the reactor's own wake-ups.
 pub(crate) const RESERVED: usize = usize::MAX;
+/// Another.
+pub(crate) const RESERVED_TOO: usize = INDEX_MASK;
 
 /// A map from tokens to `T`.
 #[derive(Debug)]
@@ -110,6 +112,7 @@ mod tests {
         let mut table = Table::new();
         insert(&mut table, "only");
         assert_eq!(table.get(RESERVED), None);
+        assert_eq!(table.get(RESERVED_TOO), None);
         assert_eq!(table.len(), 1);
         assert_eq!(table.drain(), ["only"]);
         assert_eq!(table.len(), 0);

@@ -136,12 +136,16 @@ impl Sched {
         let _ = m.seat.enter();
     }
 
-    /// Sees to it that somebody waits in the reactor: an M is about to block without looking at it.
+    /// Whether somebody should wait in the reactor, and nobody does.
+    pub(crate) fn lacks_poller(&self) -> bool {
+        !self.idle.view().has_poller() && (self.reactor.has_sources() || self.has_timers())
+    }
+
+    /// Sees to it that somebody waits in the reactor, for a P was given up by an M that does not come to
+    /// it itself.
     pub(super) fn ensure_poller(&self) {
-        if !self.idle.view().has_poller() {
-            if let Some(index) = self.idle.take(0) {
-                self.start_m(index, false);
-            }
+        if self.lacks_poller() && !self.wake_without_p() {
+            self.start_runner();
         }
     }
 }

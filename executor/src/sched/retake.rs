@@ -86,11 +86,6 @@ impl Sched {
         looks + self.counters.reactor_waits.get()
     }
 
-    /// Whether somebody should wait in the reactor, and nobody does.
-    pub(crate) fn lacks_poller(&self) -> bool {
-        !self.idle.view().has_poller() && (self.reactor.has_sources() || self.has_timers())
-    }
-
     /// Sends an idle M into the reactor, or if none is idle and `urgent`, a new one. Whether it did.
     pub(crate) fn recall_poller(&self, urgent: bool) -> bool {
         let recalled = self.wake_without_p() || (urgent && self.start_runner());

@@ -147,6 +147,7 @@ impl Sched {
         if self.work_visible() {
             self.wakep();
         }
+        self.ensure_poller();
     }
 
     /// The `Arc` that this `Sched` lives in.

@@ -117,6 +117,7 @@ impl<'a> Monitor<'a> {
         !sched.sysmon.is_stopped()
             && self.pending.is_empty()
             && sched.jobs.queued() == 0
+            && !(sched.lacks_poller() && self.policy != StallPolicy::Off)
             && (self.policy == StallPolicy::Off || all_idle)
             && !blocks()
     }
@@ -297,7 +298,7 @@ impl<'a> Monitor<'a> {
     fn see_to_reactor(&mut self, now: Duration, round: &mut Round) {
         let turns = self.sched.reactor_turns();
         let unattended = std::mem::replace(&mut self.reactor_turns, turns) == turns;
-        if !unattended || !round.alive || !self.sched.lacks_poller() {
+        if !unattended || !self.sched.lacks_poller() {
             self.unmanned_since = None;
             return;
         }
@@ -306,7 +307,9 @@ impl<'a> Monitor<'a> {
         if time < UNMANNED_LIMIT {
             round.soon(UNMANNED_LIMIT - time);
         } else {
-            self.sched.recall_poller(time >= SLICE);
+            // With all Ps busy they look there themselves every 61 rounds; unless they are stuck.
+            let any_idle = self.sched.idle.view().idle() > 0;
+            self.sched.recall_poller(any_idle || time >= SLICE);
         }
     }
 

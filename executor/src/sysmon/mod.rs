@@ -19,7 +19,7 @@
 //! |---|---|---|
 //! | an M is stuck with a P that is needed | the P is taken, and given to another M | `retakes_*` |
 //! | the same, and `max_blocking` Ms are blocked | none | `retakes_refused` |
-//! | nobody has looked at the reactor for two looks | an idle M is sent there; after 10 ms a new one | `pollers_recalled` |
+//! | nobody has looked at the reactor for two looks | an idle M is sent there; if none is, a new one: at once while a P is idle, else after 10 ms | `pollers_recalled` |
 //! | tasks that wake each other have run for 10 ms, others wait | the chain is broken off | `slices_ended` |
 //! | jobs wait, and none has begun since the last look | as many more runners as run | |
 //!
