@@ -6,8 +6,8 @@
 //! |---|---|---|
 //! | `seat` | enters, leaves, installs, releases | the monitor retakes |
 //! | `pulse` | writes | the monitor reads |
-//! | `spinning`, `last_p`, `batching`, `locals`, `own_due`, `own_root` | reads and writes | - |
-//! | `next_p`, `next_spinning`, `claimed` | takes | write once, after taking the M from `IdleMs` |
+//! | `spinning`, `last_p`, `runner`, `batching`, `locals`, `own_due`, `own_root` | reads and writes | - |
+//! | `next_p`, `next_spinning`, `next_runner`, `claimed` | takes | write once, after taking the M from `IdleMs` |
 //! | `mailbox`, `bound_ready`, `root_ready` | takes | push, set |
 //! | `summons`, `verdict` | takes | the monitor sets |
 //! | `aloof` | reads | the monitor sets, once |
@@ -55,6 +55,8 @@ pub(crate) struct M {
     pub(crate) spinning: Cell<bool>,
     /// The P held last: taken again if it is still idle, for its warm caches.
     pub(crate) last_p: Cell<usize>,
+    /// Was sent to run jobs without a P, and takes one after the other until none is left.
+    pub(crate) runner: Cell<bool>,
     /// Wakes append to the local queue and wake nobody: a batch of events is being delivered, and
     /// one decision follows for all.
     pub(crate) batching: Cell<bool>,
@@ -71,6 +73,8 @@ pub(crate) struct M {
     pub(crate) next_p: AtomicPtr<P>,
     /// Whether the M that takes `next_p` spins from then on.
     pub(crate) next_spinning: AtomicBool,
+    /// Whether the M, which gets no P, is sent to run jobs.
+    pub(crate) next_runner: AtomicBool,
     pub(crate) claimed: AtomicBool,
     pub(crate) parked: AtomicBool,
     bound_ready: AtomicBool,
@@ -112,6 +116,7 @@ impl M {
             pulse: CachePadded::new(Pulse::new()),
             spinning: Cell::new(false),
             last_p: Cell::new(0),
+            runner: Cell::new(false),
             batching: Cell::new(false),
             own_due: Cell::new(false),
             own_root: Cell::new(false),
@@ -124,6 +129,7 @@ impl M {
             probe: ThreadProbe::of_this_thread(),
             next_p: AtomicPtr::new(std::ptr::null_mut()),
             next_spinning: AtomicBool::new(false),
+            next_runner: AtomicBool::new(false),
             claimed: AtomicBool::new(false),
             parked: AtomicBool::new(false),
             bound_ready: AtomicBool::new(false),

@@ -3,11 +3,12 @@
 //! A job is a task whose only poll runs the closure, inside a blocking section. Jobs have a queue of
 //! their own, in the order in which they came, and they come last: an M with a P takes one when it
 //! finds no task. If the closure is short that costs no thread a wake-up; if it is long, the
-//! monitor takes the P away like that of any blocking section, and the M runs on without. An M that
-//! has no P takes jobs before it parks.
+//! monitor takes the P away like that of any blocking section, and the M runs that job to its end
+//! without.
 //!
-//! When all Ps are busy with tasks, or all Ms with jobs that wait, the monitor starts Ms without a P
-//! ("runners") for the jobs in the queue, twice as many each time it looks, until `max` jobs run.
+//! When all Ps are busy with tasks, or all Ms with jobs that wait, the monitor sends Ms without a P
+//! ("runners") after the jobs in the queue, twice as many each time it looks, until `max` jobs run.
+//! They take one after the other until none is left.
 //!
 //! # Invariants
 //!
@@ -23,6 +24,7 @@ use crate::m::M;
 use crate::sysmon::bell::Wants;
 
 use super::Sched;
+use super::start::Start;
 
 /// See the module.
 pub(crate) struct Jobs {
@@ -117,10 +119,12 @@ impl Sched {
     /// Runs one job on `m`, which is in scheduler code, with its P or without; false if there is none
     /// for it.
     pub(super) fn run_job(&self, m: &M) -> bool {
-        if self.is_closing()
-            || !m.may_block()
-            || (self.is_current_thread() && m.seat.held().is_some())
-        {
+        // With an M that blocks already in each place where one may, a job could only cost a P.
+        let allowed = match m.seat.held() {
+            Some(_) => !self.is_current_thread() && !self.is_full_of_blocked(),
+            None => m.runner.get(),
+        };
+        if !allowed || self.is_closing() || !m.may_block() {
             return false;
         }
         let Some(job) = self.jobs.begin() else {
@@ -142,16 +146,17 @@ impl Sched {
         true
     }
 
-    /// Wakes or starts an M without a P, to run jobs or to wait in the reactor; false if there can be
-    /// none.
+    /// Sends an M without a P after the jobs; false if there can be none.
     pub(crate) fn start_runner(&self) -> bool {
-        if self.wake_worker() {
-            return true;
-        }
+        self.wake_runner() || self.start_without_p(true)
+    }
+
+    /// Starts an M without a P, to run jobs or else to wait in the reactor; false if that cannot be.
+    pub(super) fn start_without_p(&self, runner: bool) -> bool {
         if !self.may_start_thread(true) {
             return false;
         }
-        match self.start_thread(None) {
+        match self.start_thread(Start::WithoutP { runner }) {
             Ok(()) => true,
             Err(error) => {
                 self.thread_refused(&error);

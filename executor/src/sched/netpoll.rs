@@ -145,7 +145,7 @@ impl Sched {
     /// it itself.
     pub(super) fn ensure_poller(&self) {
         if self.lacks_poller() && !self.wake_without_p() {
-            self.start_runner();
+            self.start_without_p(false);
         }
     }
 }

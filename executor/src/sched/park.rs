@@ -214,6 +214,8 @@ impl Sched {
     /// What an M does that was claimed: it takes the P that came with the claim, if one did.
     pub(super) fn after_claim(&self, m: &M) {
         m.parked.store(false, Ordering::Relaxed);
+        m.runner.set(m.next_runner.load(Ordering::Relaxed));
+        m.next_runner.store(false, Ordering::Relaxed);
         if let Some(p) = m.take_next_p() {
             // SAFETY: (1) Ps live as long as the `Sched`.
             let index = unsafe { p.as_ref() }.index();
@@ -250,13 +252,16 @@ impl Sched {
         self.claim(m, Bed::Parker, Some((self.ps.get(index), false)));
     }
 
-    /// Wakes an idle worker, without a P; false if there is none but the poller.
-    pub(super) fn wake_worker(&self) -> bool {
+    /// Wakes an idle worker, without a P, to run jobs; false if there is none but the poller.
+    pub(super) fn wake_runner(&self) -> bool {
         let mut ms = self.idle_ms();
         // SAFETY: (1) an M in `IdleMs` is valid.
         let found = ms.list.iter().rposition(|m| !unsafe { &*m.0 }.is_root());
         let Some(position) = found else { return false };
         let m = ms.list.remove(position);
+        // SAFETY: (1) it was in `IdleMs` until just now, and waits for `claimed`.
+        let runner = unsafe { &*m.0 };
+        runner.next_runner.store(true, Ordering::Relaxed);
         self.claim(m, Bed::Parker, None);
         true
     }

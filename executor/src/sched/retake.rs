@@ -52,11 +52,11 @@ impl Sched {
             hoards: wanted
                 || p.runq.has_private()
                 || (has_timers && next_timer <= self.clock.now_tick()),
-            has_work: wanted
+            has_tasks: wanted
                 || !p.runq.is_empty()
                 || !self.globq.is_empty()
-                || self.jobs_visible()
                 || self.is_surplus(p.index()),
+            has_jobs: self.jobs_visible(),
             has_timers,
             any_idle: self.idle.view().idle() > 0,
             room_for_hogs,
@@ -88,7 +88,7 @@ impl Sched {
 
     /// Sends an idle M into the reactor, or if none is idle and `urgent`, a new one. Whether it did.
     pub(crate) fn recall_poller(&self, urgent: bool) -> bool {
-        let recalled = self.wake_without_p() || (urgent && self.start_runner());
+        let recalled = self.wake_without_p() || (urgent && self.start_without_p(false));
         if recalled {
             self.counters.pollers_recalled.add_shared(1);
         }

@@ -27,7 +27,7 @@ impl Sched {
                 return;
             }
             if self.may_start_thread(false) {
-                match self.start_thread(Some((index, spinning))) {
+                match self.start_thread(Start::WithP { index, spinning }) {
                     Ok(()) => return,
                     Err(error) => self.thread_refused(&error),
                 }
@@ -55,14 +55,14 @@ impl Sched {
             && self.uptime().as_millis() as u64 >= self.refused_until.load(Ordering::Relaxed)
     }
 
-    /// Starts a worker, with the P (and whether it spins) that the caller took for it.
-    pub(super) fn start_thread(&self, p: Option<(usize, bool)>) -> io::Result<()> {
+    /// Starts a worker.
+    pub(super) fn start_thread(&self, start: Start) -> io::Result<()> {
         // While no M lives there is nobody to come back to the queues later, so then we insist.
         let alone = self.workers.load(Ordering::Relaxed) + self.roots.load(Ordering::Relaxed) == 0;
         let mut tries = if alone { THREAD_TRIES } else { 1 };
         let mut pause = Duration::from_millis(1);
         loop {
-            match self.try_start_thread(p) {
+            match self.try_start_thread(start) {
                 Err(_) if tries > 1 => {
                     self.counters.thread_failures.add_shared(1);
                     std::thread::sleep(pause);
@@ -74,14 +74,14 @@ impl Sched {
         }
     }
 
-    fn try_start_thread(&self, p: Option<(usize, bool)>) -> io::Result<()> {
+    fn try_start_thread(&self, start: Start) -> io::Result<()> {
         let mut builder = std::thread::Builder::new().name((self.config.thread_name)());
         if let Some(size) = self.config.stack_size {
             builder = builder.stack_size(size);
         }
         let sched = self.arc();
         self.workers.fetch_add(1, Ordering::Relaxed);
-        let started = builder.spawn(move || work(sched, p));
+        let started = builder.spawn(move || work(sched, start));
         match started {
             Ok(handle) => {
                 self.counters.threads_started.add_shared(1);
@@ -160,8 +160,17 @@ impl Sched {
     }
 }
 
-/// The life of a worker thread, which begins with the P that it was started for, if it was for one.
-fn work(sched: Arc<Sched>, p: Option<(usize, bool)>) {
+/// What a worker begins with.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Start {
+    /// The P that the caller took for it, and whether it looks for work.
+    WithP { index: usize, spinning: bool },
+    /// No P; and whether it is to run jobs.
+    WithoutP { runner: bool },
+}
+
+/// The life of a worker thread.
+fn work(sched: Arc<Sched>, start: Start) {
     let entered = enter_sched(&sched);
     // A panicking hook must not take the P away; the panic hook has reported it.
     let call = |hook: &Option<Arc<dyn Fn() + Send + Sync>>| {
@@ -173,8 +182,9 @@ fn work(sched: Arc<Sched>, p: Option<(usize, bool)>) {
     let m = M::new(sched.clone(), None);
     sched.enlist(&m);
     let outer = crate::current::set_m(&*m);
-    if let Some((index, spinning)) = p {
-        sched.install(&m, index, spinning);
+    match start {
+        Start::WithP { index, spinning } => sched.install(&m, index, spinning),
+        Start::WithoutP { runner } => m.runner.set(runner),
     }
     sched.run(&m, None);
     m.seat.leave();

@@ -40,8 +40,9 @@ pub(super) struct Monitor<'a> {
     version: Option<usize>,
     pending: Vec<(Arc<M>, Retake<P>)>,
     alert_until: Duration,
-    /// Jobs begun at the last look; when a runner was added beside those that compute.
+    /// Jobs begun when they were last looked at, and when that was; when a runner was added last.
     jobs_begun: u64,
+    jobs_seen: Duration,
     runner_added: Duration,
     /// Looks at the reactor by others at the last look, and since when there was no other.
     reactor_turns: u64,
@@ -94,6 +95,7 @@ impl<'a> Monitor<'a> {
             pending: Vec::new(),
             alert_until: Duration::ZERO,
             jobs_begun: 0,
+            jobs_seen: Duration::ZERO,
             runner_added: Duration::ZERO,
             reactor_turns: 0,
             unmanned_since: None,
@@ -210,7 +212,7 @@ impl<'a> Monitor<'a> {
         let patient = &mut self.patients[at];
         let (p, rt) = patient.m.seat.glance();
         let beat = patient.m.pulse.look();
-        patient.compare(&beat, now, round);
+        patient.compare(&beat, p.is_some(), now, round);
         let Some(p) = p else {
             patient.watch.forget();
             return;
@@ -321,6 +323,10 @@ impl<'a> Monitor<'a> {
             return;
         }
         round.soon(JOB_NAP);
+        if now - self.jobs_seen < JOB_NAP {
+            return;
+        }
+        self.jobs_seen = now;
         let begun = jobs.begun();
         if std::mem::replace(&mut self.jobs_begun, begun) != begun {
             return;
@@ -379,7 +385,7 @@ impl Patient {
     }
 
     /// What has changed since the last look.
-    fn compare(&mut self, beat: &Beat<Site>, now: Duration, round: &mut Round) {
+    fn compare(&mut self, beat: &Beat<Site>, holds_p: bool, now: Duration, round: &mut Round) {
         let before = self.beat.replace((beat.tick, beat.block));
         let moved = before.is_some_and(|before| before != (beat.tick, beat.block));
         round.alive |= moved;
@@ -387,10 +393,16 @@ impl Patient {
         if self.lost.is_some_and(|(tick, _)| tick != beat.tick) {
             self.lost = None;
         }
-        let cpu = self.m.probe.cpu_time();
+        // Of threads that wait nobody asks, and there may be many.
+        let blocks = beat.block % 2 == 1;
+        let cpu = if holds_p || blocks {
+            self.m.probe.cpu_time()
+        } else {
+            None
+        };
         if let (Some(was), Some(is)) = (std::mem::replace(&mut self.cpu, cpu), cpu) {
             let computes = (is.saturating_sub(was)) * 2 >= now - self.at;
-            round.computing += usize::from(beat.block % 2 == 1 && computes);
+            round.computing += usize::from(blocks && computes);
         }
         self.at = now;
     }

@@ -4,8 +4,8 @@
 //! ```text
 //!            same poll as at the last look?   no: begin anew, nothing to say
 //!                        | yes
-//!          in the same blocking section -----> BLOCK      from one look on, if the P is needed
-//!                        | no
+//!          in the same blocking section -----> BLOCK      from one look on, if the P is needed; but if it
+//!                        | no                             computes there, only if tasks wait
 //!          its clock stands, it sleeps ------> OFF CPU    from 200 us on, if the P is needed
 //!                        | no
 //!          it computes ----------------------> COMPUTING  from 1 ms on, if a P is idle and this one holds
@@ -59,8 +59,10 @@ pub(crate) struct Sight {
 pub(crate) struct Scene {
     /// The P holds work that nobody can steal, or somebody waits for this very P.
     pub(crate) hoards: bool,
-    /// The P holds work, or there is work in the global queue.
-    pub(crate) has_work: bool,
+    /// The P holds tasks, or there are some in the global queue.
+    pub(crate) has_tasks: bool,
+    /// Jobs wait that an M with a P may run.
+    pub(crate) has_jobs: bool,
     /// Timers are armed on the P.
     pub(crate) has_timers: bool,
     /// Some other P is idle.
@@ -71,7 +73,12 @@ pub(crate) struct Scene {
 
 impl Scene {
     fn is_needed(&self) -> bool {
-        self.has_work || self.has_timers || self.hoards || !self.any_idle
+        self.has_tasks || self.has_jobs || self.has_timers || self.hoards || !self.any_idle
+    }
+
+    /// Whether there is more to do than to compute something else.
+    fn keeps_tasks_waiting(&self) -> bool {
+        self.has_tasks || self.hoards
     }
 }
 
@@ -171,7 +178,10 @@ impl Watch {
             if !same_block || held < BLOCK_LIMIT {
                 return Finding::Suspect(BLOCK_LIMIT);
             }
-            return if held >= SLICE || scene().is_needed() {
+            let computes = used.is_some_and(|used| used * 2 > window);
+            return if computes {
+                self.judge_computing_section(scene)
+            } else if held >= SLICE || scene().is_needed() {
                 Finding::Stalled(Cause::Block)
             } else {
                 Finding::Well
@@ -191,6 +201,16 @@ impl Watch {
         self.judge_computing(held, scene)
     }
 
+    /// The judgement on an M that computes in a blocking section, or is kept from it by the kernel
+    /// alone: to take its P makes one thread more compute.
+    pub(crate) fn judge_computing_section(&self, scene: impl FnOnce() -> Scene) -> Finding {
+        if scene().keeps_tasks_waiting() {
+            Finding::Stalled(Cause::Block)
+        } else {
+            Finding::Suspect(OFF_CPU_LIMIT)
+        }
+    }
+
     /// The judgement on an M that computes, or is kept from it by the kernel alone.
     pub(crate) fn judge_computing(&self, held: Duration, scene: impl FnOnce() -> Scene) -> Finding {
         if held < HOARD_LIMIT {
@@ -198,7 +218,8 @@ impl Watch {
         }
         let scene = scene();
         let hoards = scene.any_idle && scene.hoards;
-        let hogs = held >= SLICE && (scene.has_work || scene.hoards) && scene.room_for_hogs;
+        let hogs =
+            held >= SLICE && (scene.keeps_tasks_waiting() || scene.has_jobs) && scene.room_for_hogs;
         if hoards || hogs {
             Finding::Stalled(Cause::Computing)
         } else {
@@ -290,7 +311,8 @@ mod tests {
         assert_eq!(m.after(MS, MS), Finding::Suspect(BLOCK_LIMIT));
         assert_eq!(m.after(MS, US), Finding::Well);
         for wanted in [
-            |scene: &mut Scene| scene.has_work = true,
+            |scene: &mut Scene| scene.has_tasks = true,
+            |scene: &mut Scene| scene.has_jobs = true,
             |scene: &mut Scene| scene.has_timers = true,
             |scene: &mut Scene| scene.hoards = true,
             |scene: &mut Scene| scene.any_idle = false,
@@ -303,6 +325,19 @@ mod tests {
             assert_eq!(m.after(MS, US), Finding::Stalled(Cause::Block));
         }
         assert_eq!(m.after(9 * MS, US), Finding::Stalled(Cause::Block));
+    }
+
+    #[test]
+    fn a_section_that_computes_keeps_its_p_while_no_task_waits() {
+        let mut m = Patient::busy();
+        m.scene.has_jobs = true;
+        m.block = 1;
+        assert_eq!(m.after(MS, MS), Finding::Suspect(BLOCK_LIMIT));
+        for _ in 0..100 {
+            assert_eq!(m.after(MS, MS), Finding::Suspect(OFF_CPU_LIMIT));
+        }
+        m.scene.has_tasks = true;
+        assert_eq!(m.after(MS, MS), Finding::Stalled(Cause::Block));
     }
 
     #[test]
@@ -327,7 +362,7 @@ mod tests {
     #[test]
     fn a_poll_that_computes_keeps_its_p_for_a_slice() {
         let mut m = Patient::busy();
-        m.scene.has_work = true;
+        m.scene.has_tasks = true;
         for _ in 0..9 {
             assert_eq!(m.after(MS, MS), Finding::Well);
         }
@@ -349,7 +384,7 @@ mod tests {
     #[test]
     fn hogs_are_limited() {
         let mut m = Patient::busy();
-        m.scene.has_work = true;
+        m.scene.has_tasks = true;
         m.scene.room_for_hogs = false;
         for _ in 0..100 {
             assert_eq!(m.after(MS, MS), Finding::Well);
@@ -360,7 +395,7 @@ mod tests {
     fn without_a_clock_of_the_thread_a_sleeper_is_taken_to_compute() {
         let mut watch = Watch::default();
         let scene = Scene {
-            has_work: true,
+            has_tasks: true,
             room_for_hogs: true,
             ..Scene::default()
         };
