@@ -2,7 +2,7 @@
 //!
 //! Without a hook, jobs run on a few threads of this module, which start on demand, are reused, and
 //! end after 5 seconds without work. An executor with blocking threads of its own calls
-//! [`install`] once; from then on every job goes through it.
+//! [`install`] once; from then on every job is offered to it first.
 //!
 //! # Invariants
 //! 1. A job is run at most once. `offload` resolves in any case: with the value, with the panic of
@@ -28,20 +28,22 @@ use crate::note::{self, WaitReason};
 pub type Job = Box<dyn FnOnce() + Send>;
 
 /// How an executor runs a [`Job`]. It must not block, must not panic, and may drop the job unrun
-/// (when it is shut down, say): whoever waits for it then gets an error.
-pub type Hook = fn(Job);
+/// (when it is shut down, say): whoever waits for it then gets an error. It gives the job back if the
+/// calling thread is none of its own: then a thread of this crate runs it.
+pub type Hook = fn(Job) -> Result<(), Job>;
 
-static HOOK: Mutex<Hook> = Mutex::new(run_on_own_thread);
+static HOOK: Mutex<Hook> = Mutex::new(Err);
 
-/// Makes `hook` run all later blocking jobs of this crate, in the whole process.
+/// Offers all later blocking jobs of this crate to `hook`, in the whole process.
 ///
 /// The last call wins. Jobs that were handed out before stay where they are.
 ///
 /// ```
 /// use gopark_net::offload;
 ///
-/// fn on_a_thread(job: offload::Job) {
+/// fn on_a_thread(job: offload::Job) -> Result<(), offload::Job> {
 ///     std::thread::spawn(job);
+///     Ok(())
 /// }
 /// offload::install(on_a_thread);
 /// let addrs = futures::executor::block_on(gopark_net::lookup_host("localhost:80"))?;
@@ -61,10 +63,13 @@ where
     let cell = Arc::new(Mutex::new(State::Waiting(None)));
     let promise = Promise(cell.clone());
     let hook = *lock(&HOOK);
-    hook(Box::new(move || {
+    let job = Box::new(move || {
         let outcome = panic::catch_unwind(AssertUnwindSafe(work));
         promise.keep(outcome.map_err(Failure::Panicked));
-    }));
+    });
+    if let Err(job) = hook(job) {
+        run_on_own_thread(job);
+    }
     Offloaded(cell)
 }
 

@@ -16,14 +16,20 @@
 //! 2. A thread that has work bound to it (a root, local tasks) runs no job.
 //! 3. On the current-thread flavour jobs run without a P only: its one P is the root's.
 
+use std::panic::Location;
+use std::sync::Once;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
+use gopark_net::offload;
+
+use crate::current;
 use crate::g::Runnable;
 use crate::globq::GlobalQueue;
 use crate::m::M;
 use crate::sysmon::bell::Wants;
 
 use super::Sched;
+use super::spawn::spawn_blocking;
 use super::start::Start;
 
 /// See the module.
@@ -85,6 +91,24 @@ impl Jobs {
     fn end(&self) {
         self.running.fetch_sub(1, Ordering::Relaxed);
     }
+}
+
+/// Has the blocking jobs of `gopark-net`, which are the look-ups of host names, run as jobs of the
+/// runtime that the asking thread is in. Not in a blocking section on the spot, as files are: a
+/// look-up may take half a minute, and a time-out around it must be able to end the waiting.
+pub(super) fn lend_to_net() {
+    static LENT: Once = Once::new();
+    LENT.call_once(|| {
+        offload::install(|job| {
+            let sched = current::sched();
+            if sched.is_null() {
+                return Err(job);
+            }
+            // SAFETY: (1) `current::sched` is valid while set.
+            drop(spawn_blocking(unsafe { &*sched }, job, Location::caller()));
+            Ok(())
+        });
+    });
 }
 
 impl Sched {

@@ -98,12 +98,14 @@ impl Config {
     /// What is done about polls that hold their P without saying so. The current-thread flavour
     /// promises to start no thread without a reason, so there it must be asked for.
     pub(crate) fn stall_policy(&self) -> StallPolicy {
-        self.stall_policy.unwrap_or(match self.flavor {
-            Flavor::MultiThread => crate::debug::settings()
-                .stalls
-                .unwrap_or(StallPolicy::HandOff),
-            Flavor::CurrentThread => StallPolicy::Off,
-        })
+        match (self.stall_policy, self.flavor) {
+            (Some(policy), _) => policy,
+            (None, Flavor::CurrentThread) => StallPolicy::Off,
+            (None, Flavor::MultiThread) => {
+                let asked = crate::debug::settings().stalls;
+                asked.unwrap_or(StallPolicy::HandOff)
+            }
+        }
     }
 }
 
@@ -208,6 +210,7 @@ impl Sched {
         let origin = clock.origin();
         let procs = config.procs;
         crate::primitive::prepare_fences();
+        jobs::lend_to_net();
         let watches = config.stall_policy() != StallPolicy::Off;
         Ok(Arc::new_cyclic(|this: &std::sync::Weak<Self>| {
             let sched = this.as_ptr();

@@ -142,6 +142,45 @@ impl<T: 'static> JoinSet<T> {
         self.insert(super::spawn_local(future))
     }
 
+    /// Runs a blocking closure as a member of the set; see
+    /// [`gopark::spawn_blocking`](crate::spawn_blocking).
+    ///
+    /// # Panics
+    ///
+    /// Panics if the default runtime is needed and cannot be started.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// gopark::block_on(async {
+    ///     let mut set = gopark::task::JoinSet::new();
+    ///     for n in 1..=3 {
+    ///         set.spawn_blocking(move || n * n);
+    ///     }
+    ///     let mut squares = set.join_all().await;
+    ///     squares.sort();
+    ///     assert_eq!(squares, [1, 4, 9]);
+    /// });
+    /// ```
+    #[track_caller]
+    pub fn spawn_blocking<F>(&mut self, f: F) -> AbortHandle
+    where
+        F: FnOnce() -> T + Send + 'static,
+        T: Send,
+    {
+        self.insert(super::spawn_blocking(f))
+    }
+
+    /// Runs a blocking closure on a thread of that runtime as a member of the set.
+    #[track_caller]
+    pub fn spawn_blocking_on<F>(&mut self, f: F, handle: &Handle) -> AbortHandle
+    where
+        F: FnOnce() -> T + Send + 'static,
+        T: Send,
+    {
+        self.insert(handle.spawn_blocking(f))
+    }
+
     fn insert(&mut self, handle: JoinHandle<T>) -> AbortHandle {
         let abort = handle.abort_handle();
         let entry = self.members.vacant_entry();
