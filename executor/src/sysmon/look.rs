@@ -20,6 +20,8 @@ use crate::seat::Retake;
 
 /// How often a busy runtime is looked at.
 const BUSY_NAP: Duration = Duration::from_millis(1);
+/// The nap of a runtime that is busy in ways that are hard to see.
+pub(super) const BUSY: Nap = Nap::For(BUSY_NAP, Wants::BLOCK.and(Wants::JOB));
 /// How often jobs that wait are looked at.
 const JOB_NAP: Duration = Duration::from_micros(200);
 /// How often a retake that is pending is looked at; and everything, for a while after a retake, since
@@ -153,7 +155,7 @@ impl<'a> Monitor<'a> {
         let busy = if watches { round.alive } else { round.blocks };
         let nap = match round.nap {
             None if busy => Some(BUSY_NAP),
-            nap => nap.map(|nap| nap.min(BUSY_NAP.max(nap))),
+            nap => nap,
         };
         let nap = match (nap, trace) {
             (Some(nap), Some(trace)) => Some(nap.min(trace)),
@@ -437,10 +439,15 @@ impl Patient {
         } else {
             Culprit::Task(location(beat.site))
         };
+        let cause = lost.unwrap_or_else(|| self.watch.cause());
+        if cause == Cause::Computing && self.watch.was_preempted() {
+            // That is nobody's fault here.
+            return;
+        }
         let verdict = Verdict {
             culprit,
             since: self.watch.since(),
-            cause: lost.unwrap_or_else(|| self.watch.cause()),
+            cause,
             handed_over: lost.is_some(),
         };
         sched.leave_verdict(&self.m, verdict);

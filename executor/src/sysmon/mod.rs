@@ -164,22 +164,23 @@ fn run(sched: Arc<Sched>) {
     let sysmon = &sched.sysmon;
     loop {
         sysmon.bell.rise();
-        let nap = monitor.look();
+        let mut nap = monitor.look();
         if sysmon.is_stopped() && monitor.has_nothing_pending() {
             return;
         }
-        match nap {
-            Nap::For(time, wants) => {
-                sysmon.bell.nap(wants);
-                #[expect(clippy::disallowed_methods, reason = "the monitor is no M")]
-                thread::park_timeout(time);
+        if nap == Nap::Deep {
+            sysmon.bell.lie_down(sysmon.wants);
+            if monitor.may_sleep() {
+                thread::park();
+                continue;
             }
-            Nap::Deep => {
-                sysmon.bell.lie_down(sysmon.wants);
-                if monitor.may_sleep() {
-                    thread::park();
-                }
-            }
+            // Something is on its way: a P to an M that has not woken up yet, for instance.
+            nap = look::BUSY;
+        }
+        if let Nap::For(time, wants) = nap {
+            sysmon.bell.nap(wants);
+            #[expect(clippy::disallowed_methods, reason = "the monitor is no M")]
+            thread::park_timeout(time);
         }
     }
 }

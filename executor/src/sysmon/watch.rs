@@ -103,6 +103,8 @@ pub(crate) struct Watch {
     block_since: Duration,
     at: Duration,
     cpu: Option<Duration>,
+    /// The processor time at `since`.
+    cpu_since: Option<Duration>,
     seen: bool,
     /// It used (next to) no processor time between the last two looks.
     dozes: bool,
@@ -125,6 +127,14 @@ impl Watch {
             Cause::OffCpu
         } else {
             Cause::Computing
+        }
+    }
+
+    /// Whether the kernel kept the M from computing for most of its poll.
+    pub(crate) fn was_preempted(&self) -> bool {
+        match (self.cpu_since, self.cpu) {
+            (Some(before), Some(now)) => now.saturating_sub(before) * 2 < self.duration(),
+            _ => false,
         }
     }
 
@@ -155,6 +165,7 @@ impl Watch {
         if !same_poll {
             self.tick = sight.tick;
             self.since = sight.now;
+            self.cpu_since = sight.cpu;
         }
         if !same_block {
             self.block = sight.block;
