@@ -162,6 +162,9 @@ impl Sched {
         m.pulse.begin_poll(job.metadata().site());
         let begins = m.pulse.begin_block();
         debug_assert!(begins, "an M runs jobs between its polls");
+        if self.sysmon.bell.is_wanted(Wants::BLOCK) {
+            self.ring();
+        }
         job.run();
         m.pulse.end_block();
         self.jobs.end();

@@ -120,6 +120,7 @@ impl Sched {
             }
         }
         let _ = m.seat.enter();
+        m.end_turn();
         done
     }
 

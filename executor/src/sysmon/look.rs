@@ -278,9 +278,10 @@ impl<'a> Monitor<'a> {
         if cause != Cause::Block {
             patient.judge(sched, beat, Some(cause));
         }
-        if patient.m.is_root() && !beat.site.is_null() {
-            // Its root can be polled by this thread only, and now waits for a task that is stuck: once.
-            patient.m.aloof.store(true, Ordering::Relaxed);
+        let excused = cause == Cause::Computing && patient.watch.was_preempted();
+        if patient.m.is_root() && !beat.site.is_null() && !excused {
+            // Its root can be polled by this thread only, and now waits for a task that is stuck.
+            patient.m.keep_aloof();
         }
         let m = patient.m.clone();
         self.alert_until = sched.uptime() + ALERT;
