@@ -22,6 +22,7 @@
 //! | `p.rs`, `runq.rs` | P: the local queue and what else running needs |
 //! | `globq.rs` | the global queue |
 //! | `sched/` | who runs what, who wakes whom |
+//! | `sysmon/`, `pulse.rs` | the monitor: takes the P from an M that blocks |
 //! | `time/` | timers, sleeps, the clock |
 //! | `runtime/`, `task/` | the public face |
 //! | [`fs`] | files and directories |
