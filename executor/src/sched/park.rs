@@ -124,7 +124,8 @@ impl Sched {
         self.publish_timers(m.last_p.get());
         let mut surplus = false;
         self.lie_down(m, |ms, me| {
-            surplus = ms.list.len() >= self.ps.active() && !m.is_root();
+            let enough = self.is_current_thread() || ms.list.len() >= self.ps.active();
+            surplus = enough && !m.is_root();
             let list = if m.is_aloof() {
                 &mut ms.aloof
             } else {
