@@ -155,6 +155,7 @@ impl<'a> Monitor<'a> {
         let busy = if watches { round.alive } else { round.blocks };
         let nap = match round.nap {
             None if busy => Some(BUSY_NAP),
+            Some(nap) if busy => Some(nap.min(BUSY_NAP)),
             nap => nap,
         };
         let nap = match (nap, trace) {
