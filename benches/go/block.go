@@ -84,6 +84,13 @@ func unmarkedNap(left *syscall.Timespec) syscall.Errno {
 	return err
 }
 
+// For the echo servers whose handlers block for some messages.
+func stall(message []byte, nap func(*syscall.Timespec) syscall.Errno) {
+	if message[0] == 'b' {
+		sleepInSystem(20*time.Millisecond, nap)
+	}
+}
+
 func stallCompute(millis int) float64 {
 	duration := time.Duration(millis) * time.Millisecond
 	return lateness(func() {

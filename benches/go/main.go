@@ -3,7 +3,7 @@
 //	versus-go WORKLOAD SIZE PROCS
 //
 // runs one workload once and prints one number, in the unit that the workload has there (see
-// benches/src/workload); `echo` serves until its standard input ends and prints its address.
+// benches/src/workload); the echo servers print their address and serve until the standard input ends.
 // Everything that is not the workload itself happens before the clock starts, as in Rust.
 package main
 
@@ -44,14 +44,21 @@ var workloads = map[string]func(size int) float64{
 	"idle_switches":   idleSwitches,
 }
 
+// What each echo server does with a message before it sends it back.
+var servers = map[string]func(message []byte){
+	"echo":             func([]byte) {},
+	"stall_echo":       func(message []byte) { stall(message, unmarkedNap) },
+	"stall_echo_block": func(message []byte) { stall(message, markedNap) },
+}
+
 func main() {
 	if len(os.Args) != 4 {
 		fail("expected WORKLOAD SIZE PROCS, got %q", os.Args[1:])
 	}
 	size := number(os.Args[2])
 	runtime.GOMAXPROCS(number(os.Args[3]))
-	if os.Args[1] == "echo" {
-		echo()
+	if handle, known := servers[os.Args[1]]; known {
+		echo(handle)
 		return
 	}
 	run, known := workloads[os.Args[1]]
@@ -278,7 +285,7 @@ func rest() {
 	time.Sleep(time.Second)
 }
 
-func echo() {
+func echo(handle func(message []byte)) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	check(err)
 	fmt.Println(listener.Addr())
@@ -286,7 +293,7 @@ func echo() {
 		for {
 			conn, err := listener.Accept()
 			check(err)
-			go serve(conn)
+			go serve(conn, handle)
 		}
 	}()
 	_, err = bufio.NewReader(os.Stdin).ReadByte()
@@ -295,7 +302,7 @@ func echo() {
 	}
 }
 
-func serve(conn net.Conn) {
+func serve(conn net.Conn, handle func(message []byte)) {
 	defer conn.Close()
 	buffer := make([]byte, 1024)
 	for {
@@ -303,6 +310,7 @@ func serve(conn net.Conn) {
 		if err != nil {
 			return
 		}
+		handle(buffer[:n])
 		if _, err := conn.Write(buffer[:n]); err != nil {
 			return
 		}

@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use crate::echo::load;
+use crate::echo::{load, stall};
 use crate::measure::raise_open_files;
 use crate::peer::Peer;
 use crate::rt::with_runtime;
@@ -83,19 +83,26 @@ impl Program {
 pub fn run(arguments: &[String]) -> io::Result<f64> {
     let arguments: Vec<_> = arguments.iter().map(String::as_str).collect();
     match arguments[..] {
-        ["load", address, connections, messages] => {
+        [work, address, connections, messages] => {
+            let load = match work {
+                load::WORK => load::ns_per_round_trip,
+                stall::WORK => stall::p99_ms,
+                _ => return Err(unknown(&arguments)),
+            };
             raise_open_files()?;
             let address = address.parse().map_err(io::Error::other)?;
-            load::ns_per_round_trip(address, number(connections)?, number(messages)?)
+            load(address, number(connections)?, number(messages)?)
         }
         [work, peer, size] => {
             let peer = peer.parse().map_err(io::Error::other)?;
             of_runtime(work, peer, number(size)?)
         }
-        _ => Err(io::Error::other(format!(
-            "no such work for a child: {arguments:?}"
-        ))),
+        _ => Err(unknown(&arguments)),
     }
+}
+
+fn unknown(arguments: &[&str]) -> io::Error {
+    io::Error::other(format!("no such work for a child: {arguments:?}"))
 }
 
 fn of_runtime(work: &str, peer: Peer, size: usize) -> io::Result<f64> {

@@ -60,14 +60,14 @@ impl Go {
         Box::new(move |size| program.measure(&[name, &size.to_string(), &PROCS.to_string()]))
     }
 
-    /// Starts the echo server.
+    /// Starts the echo server `name`.
     ///
     /// # Errors
     ///
     /// Fails where the program cannot be started or does not print its address.
-    pub fn serve(&self) -> io::Result<GoServer> {
+    pub fn serve(&self, name: &str) -> io::Result<GoServer> {
         let mut process = Command::new(&self.program)
-            .args(["echo", "0", &PROCS.to_string()])
+            .args([name, "0", &PROCS.to_string()])
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()?;

@@ -13,6 +13,9 @@ use mio::{Events, Interest, Poll, Token};
 use super::MESSAGE;
 use crate::measure::Cost;
 
+/// The name of this load as a child's work.
+pub const WORK: &str = "load";
+
 /// Connects `connections` times to `address`, has `messages` messages echoed, and returns the
 /// elapsed time per message. Connecting and the first message of each connection are not measured.
 ///
@@ -26,11 +29,33 @@ pub fn ns_per_round_trip(
 ) -> io::Result<f64> {
     let mut load = Load::connect(address, connections)?;
     let start = Instant::now();
-    load.exchange(messages)?;
+    load.exchange(messages, &mut Plain)?;
     Ok(Cost::since(start, messages).ns_per_op())
 }
 
-struct Load {
+/// The first byte of a message that is only to be sent back.
+pub(super) const PLAIN: u8 = b'x';
+
+/// What is sent, and what is noted of the answers.
+pub(super) trait Messages {
+    /// The first byte of the message that connection `slot` is about to send.
+    fn next(&mut self, slot: usize) -> u8;
+
+    /// Connection `slot` has its answer.
+    fn answered(&mut self, slot: usize);
+}
+
+struct Plain;
+
+impl Messages for Plain {
+    fn next(&mut self, _: usize) -> u8 {
+        PLAIN
+    }
+
+    fn answered(&mut self, _: usize) {}
+}
+
+pub(super) struct Load {
     poll: Poll,
     events: Events,
     connections: Vec<Connection>,
@@ -43,14 +68,14 @@ struct Connection {
 }
 
 impl Load {
-    fn connect(address: SocketAddr, connections: usize) -> io::Result<Self> {
+    pub(super) fn connect(address: SocketAddr, connections: usize) -> io::Result<Self> {
         let poll = Poll::new()?;
         let connect = |slot| {
             let mut stream = std::net::TcpStream::connect(address)?;
             stream.set_nodelay(true)?;
             // The answer tells that the server has accepted: so its backlog never fills up, which
             // would cost a second of waiting for the client's next attempt.
-            stream.write_all(&[b'x'; MESSAGE])?;
+            stream.write_all(&[PLAIN; MESSAGE])?;
             stream.read_exact(&mut [0; MESSAGE])?;
             stream.set_nonblocking(true)?;
             let mut stream = TcpStream::from_std(stream);
@@ -66,27 +91,33 @@ impl Load {
         })
     }
 
-    /// Has `messages` messages echoed over all connections and leaves none in flight.
-    fn exchange(&mut self, messages: usize) -> io::Result<()> {
-        let first = messages.min(self.connections.len());
-        for connection in &mut self.connections[..first] {
-            connection.send()?;
+    /// Has `count` messages echoed over all connections and leaves none in flight.
+    pub(super) fn exchange(
+        &mut self,
+        count: usize,
+        messages: &mut impl Messages,
+    ) -> io::Result<()> {
+        let first = count.min(self.connections.len());
+        for (slot, connection) in self.connections[..first].iter_mut().enumerate() {
+            connection.send(messages.next(slot))?;
         }
-        let (mut unsent, mut unanswered) = (messages - first, messages);
+        let (mut unsent, mut unanswered) = (count - first, count);
         while unanswered > 0 {
             match self.poll.poll(&mut self.events, None) {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
                 polled => polled?,
             }
             for event in &self.events {
-                let connection = &mut self.connections[event.token().0];
+                let Token(slot) = event.token();
+                let connection = &mut self.connections[slot];
                 if !connection.receive()? {
                     continue;
                 }
+                messages.answered(slot);
                 unanswered -= 1;
                 if unsent > 0 {
                     unsent -= 1;
-                    connection.send()?;
+                    connection.send(messages.next(slot))?;
                 }
             }
         }
@@ -95,8 +126,10 @@ impl Load {
 }
 
 impl Connection {
-    fn send(&mut self) -> io::Result<()> {
-        let written = self.stream.write(&[b'x'; MESSAGE])?;
+    fn send(&mut self, first: u8) -> io::Result<()> {
+        let mut message = [PLAIN; MESSAGE];
+        message[0] = first;
+        let written = self.stream.write(&message)?;
         if written < MESSAGE {
             return Err(io::Error::other(format!(
                 "an idle socket took {written} bytes of {MESSAGE}"

@@ -4,15 +4,19 @@
 //! [`load`], one thread of bare epoll in a process of its own, the same for all peers. So two
 //! processes share the machine's processors, as a service and its clients on one host do; the
 //! single-threaded [`bare`] server shows how much of a round trip is the kernel's.
+//!
+//! In [`stall`] some messages block the thread that handles them.
 
 pub mod bare;
 pub mod load;
 pub mod server;
+pub mod stall;
 
 use std::io;
 use std::net::SocketAddr;
 
-use crate::go::GoServer;
+use crate::child::Program;
+use crate::go::{Go, GoServer};
 use crate::peer::Peer;
 use crate::rt::with_runtime;
 use crate::workload::{Group, Lab, Session, Spec, Target};
@@ -29,7 +33,7 @@ pub const SPEC_1: Spec = Spec {
     full: 12_000,
     quick: 500,
     rivals: &[Peer::Tokio, Peer::Smol, Peer::Go],
-    in_go: true,
+    in_go: false,
     target: Some(Target::Ratio(1.0)),
 };
 
@@ -84,23 +88,34 @@ pub fn open<const CONNECTIONS: usize>(
     lab: &Lab,
     peer: Peer,
 ) -> io::Result<Option<Session>> {
-    let server: Option<Box<dyn Server>> = match peer {
-        Peer::Epoll => Some(Box::new(bare::BareServer::start()?)),
-        Peer::Go => match &lab.go {
-            Some(go) => Some(Box::new(go.serve()?)),
-            None => None,
-        },
-        _ => with_runtime!(peer, R => {
-            let server: Box<dyn Server> = Box::new(server::RtServer::<R>::start()?);
-            server
-        }),
+    let server = match peer {
+        Peer::Epoll => Some(boxed(bare::BareServer::start()?)),
+        Peer::Go => in_go(lab, "echo")?,
+        _ => with_runtime!(peer, R => boxed(server::RtServer::<R>::start(|_| {})?)),
     };
-    let program = lab.program.clone();
-    Ok(server.map(|server| -> Session {
-        Box::new(move |messages| {
-            let address = server.address().to_string();
-            let connections = CONNECTIONS.to_string();
-            program.measure(&["load", &address, &connections, &messages.to_string()])
-        })
-    }))
+    Ok(server.map(|server| loaded(server, load::WORK, CONNECTIONS, lab.program.clone())))
+}
+
+fn boxed(server: impl Server + 'static) -> Box<dyn Server> {
+    Box::new(server)
+}
+
+/// The server called `name` of the program in Go, if there is a Go toolchain.
+fn in_go(lab: &Lab, name: &str) -> io::Result<Option<Box<dyn Server>>> {
+    let serve = |go: &Go| go.serve(name).map(boxed);
+    lab.go.as_ref().map(serve).transpose()
+}
+
+/// A session that has a child load `server`; `work` is the load's name.
+fn loaded(
+    server: Box<dyn Server>,
+    work: &'static str,
+    connections: usize,
+    program: Program,
+) -> Session {
+    Box::new(move |messages| {
+        let address = server.address().to_string();
+        let (connections, messages) = (connections.to_string(), messages.to_string());
+        program.measure(&[work, &address, &connections, &messages])
+    })
 }

@@ -1,4 +1,6 @@
 //! The echo server as it is written on a runtime: a task that accepts, one task per connection.
+//!
+//! What a connection's task does with a message before it answers is for the workload to say.
 
 use std::io;
 use std::net::{SocketAddr, TcpStream};
@@ -6,6 +8,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::rt::Rt;
+
+/// What is done with a message before it is sent back. A message is in one piece: clients send no
+/// other before they have the answer, and it is small.
+pub trait Handle: Fn(&[u8]) + Copy + Send + 'static {}
+
+impl<F: Fn(&[u8]) + Copy + Send + 'static> Handle for F {}
 
 /// An echo server on a runtime of its own. Dropping it stops both.
 #[derive(Debug)]
@@ -17,16 +25,17 @@ pub struct RtServer<R: Rt> {
 }
 
 impl<R: Rt> RtServer<R> {
-    /// Starts the runtime and the server on it.
+    /// Starts the runtime and the server on it, which calls `handle` for each message.
     ///
     /// # Errors
     ///
     /// Fails where the runtime cannot be started or no port be had.
-    pub fn start() -> io::Result<Self> {
+    pub fn start(handle: impl Handle) -> io::Result<Self> {
         let rt = R::start()?;
         let (listener, address) = rt.run(R::listen())?;
         let stop = Arc::new(AtomicBool::new(false));
-        let accepting = rt.spawn_from_outside(accept_all::<R>(listener, Arc::clone(&stop)));
+        let accepting = accept_all::<R>(listener, Arc::clone(&stop), handle);
+        let accepting = rt.spawn_from_outside(accepting);
         Ok(Self {
             rt,
             address,
@@ -55,20 +64,21 @@ impl<R: Rt> Drop for RtServer<R> {
     }
 }
 
-async fn accept_all<R: Rt>(listener: R::Listener, stop: Arc<AtomicBool>) {
+async fn accept_all<R: Rt>(listener: R::Listener, stop: Arc<AtomicBool>, handle: impl Handle) {
     loop {
         let stream = R::accept(&listener).await.expect("the listener accepts");
         if stop.load(Ordering::Relaxed) {
             return;
         }
-        R::detach(R::spawn(echo::<R>(stream)));
+        R::detach(R::spawn(echo::<R>(stream, handle)));
     }
 }
 
-async fn echo<R: Rt>(mut stream: R::Stream) {
+async fn echo<R: Rt>(mut stream: R::Stream, handle: impl Handle) {
     let mut buffer = [0; 1024];
     // A connection that fails is a client that went away: the client reports it.
     while let Ok(n @ 1..) = R::read(&mut stream, &mut buffer).await {
+        handle(&buffer[..n]);
         if R::write_all(&mut stream, &buffer[..n]).await.is_err() {
             return;
         }

@@ -48,7 +48,8 @@ pub struct Spec {
     pub quick: usize,
     /// gopark is compared with the better of these.
     pub rivals: &'static [Peer],
-    /// Whether the program in Go has it.
+    /// Whether the program in Go runs it. Of the echo workloads it has the servers only, which `echo`
+    /// opens, since the load is the same for everybody.
     pub in_go: bool,
     /// What gopark is to reach or beat.
     pub target: Option<Target>,
@@ -169,10 +170,7 @@ impl Entry {
     /// Fails where the runtime or the server cannot be started.
     pub fn open(&self, lab: &Lab, peer: Peer) -> io::Result<Option<Session>> {
         match (peer, &lab.go) {
-            // A server in Go is driven by the same load generator as the others: see `echo`.
-            (Peer::Go, Some(go)) if self.spec.in_go && self.spec.group != Group::Net => {
-                Ok(Some(go.session(self.spec.name)))
-            }
+            (Peer::Go, Some(go)) if self.spec.in_go => Ok(Some(go.session(self.spec.name))),
             _ => (self.open)(&self.spec, lab, peer),
         }
     }
@@ -203,6 +201,14 @@ pub fn all() -> Vec<Entry> {
         timed::<stall::StallSleep>(),
         blocking::<stall::StallBlock>(),
         timed::<stall::StallCompute>(),
+        Entry {
+            spec: echo::stall::SPEC,
+            open: echo::stall::open,
+        },
+        Entry {
+            spec: echo::stall::SPEC_BLOCK,
+            open: echo::stall::open_block,
+        },
         Entry {
             spec: read_at::SPEC,
             open: read_at::open,
