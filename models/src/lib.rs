@@ -16,6 +16,7 @@ mod ring;
 #[path = "../../executor/src/runq.rs"]
 mod runq;
 
+mod bell;
 #[cfg(test)]
 mod check;
 mod claims;

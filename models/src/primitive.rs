@@ -39,8 +39,10 @@ pub(crate) mod sync {
 
     pub(crate) mod atomic {
         pub(crate) use loom::sync::atomic::{
-            AtomicBool, AtomicPtr, AtomicU8, AtomicU32, AtomicU64, AtomicUsize, Ordering, fence,
+            AtomicBool, AtomicPtr, AtomicU8, AtomicU64, AtomicUsize, Ordering, fence,
         };
+
+        pub(crate) use super::super::AtomicU32;
     }
 }
 
@@ -56,7 +58,89 @@ pub(crate) mod cell {
     pub(crate) use loom::cell::UnsafeCell;
 }
 
-use sync::atomic::AtomicUsize;
+use sync::atomic::{AtomicUsize, Ordering};
+
+/// loom does not know that nothing comes between the load and the store of a read-modify-write: it lets
+/// a plain store of another thread take any place beside it, so that in the end the older of the two
+/// may stand, and a bell is deaf that was just hung. So a Relaxed store is a read-modify-write here, too.
+/// That one would not end a release sequence, as a store does; so in a word that has seen a Release
+/// store (the counter of a seat) all are what they say.
+#[derive(Debug)]
+pub(crate) struct AtomicU32 {
+    inner: loom::sync::atomic::AtomicU32,
+    /// No step of the model: loom runs one thread at a time.
+    publishes: std::sync::atomic::AtomicBool,
+}
+
+impl AtomicU32 {
+    pub(crate) fn new(value: u32) -> Self {
+        Self {
+            inner: loom::sync::atomic::AtomicU32::new(value),
+            publishes: std::sync::atomic::AtomicBool::new(false),
+        }
+    }
+
+    pub(crate) fn load(&self, order: Ordering) -> u32 {
+        self.inner.load(order)
+    }
+
+    pub(crate) fn store(&self, value: u32, order: Ordering) {
+        if order != Ordering::Relaxed {
+            self.publishes.store(true, Ordering::Relaxed);
+        }
+        if self.publishes.load(Ordering::Relaxed) {
+            self.inner.store(value, order);
+        } else {
+            self.inner.swap(value, order);
+        }
+    }
+
+    pub(crate) fn swap(&self, value: u32, order: Ordering) -> u32 {
+        self.inner.swap(value, order)
+    }
+
+    pub(crate) fn compare_exchange(
+        &self,
+        current: u32,
+        new: u32,
+        success: Ordering,
+        failure: Ordering,
+    ) -> Result<u32, u32> {
+        self.inner.compare_exchange(current, new, success, failure)
+    }
+
+    pub(crate) fn compare_exchange_weak(
+        &self,
+        current: u32,
+        new: u32,
+        success: Ordering,
+        failure: Ordering,
+    ) -> Result<u32, u32> {
+        self.inner
+            .compare_exchange_weak(current, new, success, failure)
+    }
+
+    pub(crate) fn fetch_update(
+        &self,
+        set: Ordering,
+        fetch: Ordering,
+        f: impl FnMut(u32) -> Option<u32>,
+    ) -> Result<u32, u32> {
+        self.inner.fetch_update(set, fetch, f)
+    }
+
+    pub(crate) fn fetch_add(&self, value: u32, order: Ordering) -> u32 {
+        self.inner.fetch_add(value, order)
+    }
+
+    pub(crate) fn fetch_or(&self, value: u32, order: Ordering) -> u32 {
+        self.inner.fetch_or(value, order)
+    }
+
+    pub(crate) fn fetch_and(&self, value: u32, order: Ordering) -> u32 {
+        self.inner.fetch_and(value, order)
+    }
+}
 
 pub(crate) fn alloc_slots(len: usize) -> *mut AtomicUsize {
     let slots: Box<[AtomicUsize]> = (0..len).map(|_| AtomicUsize::new(0)).collect();
