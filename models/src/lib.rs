@@ -23,6 +23,8 @@ mod claims;
 mod closing;
 mod deque;
 mod idle;
+#[cfg(test)]
+mod machines;
 mod poller;
 mod primitive;
 mod queues;
