@@ -23,6 +23,7 @@ mod claims;
 mod closing;
 mod deque;
 mod idle;
+mod jobs;
 #[cfg(test)]
 mod machines;
 mod poller;
@@ -30,6 +31,8 @@ mod primitive;
 mod queues;
 mod readiness;
 mod registry;
+mod resize;
 mod seat;
 mod tasks;
 mod timers;
+mod waiting;

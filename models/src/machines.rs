@@ -63,8 +63,9 @@ pub(crate) struct Config {
     pub(crate) first_spare: usize,
     pub(crate) strict_procs: bool,
     pub(crate) max_jobs: usize,
-    /// How many tasks and jobs are to be run; who runs the last says so.
+    /// How many tasks and jobs are to be run; who runs the last says so, and perhaps closes.
     pub(crate) work: usize,
+    pub(crate) closes: bool,
 }
 
 impl Config {
@@ -76,6 +77,7 @@ impl Config {
             strict_procs: false,
             max_jobs: 1,
             work: NULL,
+            closes: false,
         }
     }
 }
@@ -281,7 +283,7 @@ impl Sched {
     }
 
     /// The life of a thread that was started, up to its first sleep: there it ends.
-    fn work(&self, m: usize, own: &Own) {
+    pub(crate) fn work(&self, m: usize, own: &Own) {
         loop {
             while self.run_once(m, own) {}
             let Some(index) = own.p.take() else { return };
@@ -636,7 +638,7 @@ impl Sched {
 
     pub(crate) fn put_p(&self, index: usize, spinning: bool) {
         self.idle.park(index, spinning);
-        if self.is_surplus(index) {
+        if self.idle_surplus().is_some() {
             self.reap();
         }
         self.serve_waiting();
@@ -647,22 +649,24 @@ impl Sched {
     }
 
     fn reap(&self) {
-        loop {
-            let taken: Vec<usize> = std::iter::from_fn(|| self.idle.take(0)).collect();
-            let mut again = false;
-            for index in taken {
-                if !self.retire(index) {
-                    self.idle.park(index, false);
-                    again |= self.is_surplus(index);
-                }
-            }
-            if !again {
+        // A taker gets any idle P: perhaps one that stays, and is put back.
+        while let Some(surplus) = self.idle_surplus() {
+            let Some(index) = self.idle.take(surplus) else {
+                // Its count was taken with the bit of another, who is not counted yet, and looks then.
                 break;
+            };
+            if !self.retire(index) {
+                self.idle.park(index, false);
             }
         }
         if self.idle.should_wake() && self.work_visible() {
             self.wakep();
         }
+    }
+
+    fn idle_surplus(&self) -> Option<usize> {
+        let surplus = self.active.load(Ordering::Relaxed)..self.config.procs;
+        surplus.into_iter().find(|&index| self.idle.is_idle(index))
     }
 
     fn retire(&self, index: usize) -> bool {
@@ -750,6 +754,9 @@ impl Sched {
         let ran = self.ran.fetch_add(1, Ordering::AcqRel) + 1;
         if ran == self.config.work {
             self.done.notify();
+            if self.config.closes {
+                self.close();
+            }
         }
         // The root of M 0 joins every task and job.
         if m == 0 {
