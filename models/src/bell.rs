@@ -106,10 +106,8 @@ mod tests {
 
         /// `Monitor::may_sleep`.
         fn may_sleep(&self) -> bool {
-            let watches = self.watches.load(Ordering::Relaxed);
-            !self.sees(Wants::JOB)
-                && !(watches && self.sees(Wants::BUSY))
-                && !self.sees(Wants::BLOCK)
+            let is_busy = self.watches.load(Ordering::Relaxed) && self.sees(Wants::BUSY);
+            !is_busy && !self.sees(Wants::JOB) && !self.sees(Wants::BLOCK)
         }
 
         /// The monitor's life, up to the look that sees `steps`. Returns how often it lay down.

@@ -1,5 +1,5 @@
 //! Models of `executor/src/sched/{park,start}.rs` and the flags of `executor/src/m.rs`: "claims",
-//! "the bound-wake race", "wake against lie down", and "the summons race". The stand-in is `machines.rs`.
+//! "the bound-wake race", "wake against lie down", and "the summons race". The stand-in is `machines/`.
 
 #[cfg(test)]
 mod tests {

@@ -1,5 +1,5 @@
 //! Models of `executor/src/sched/jobs.rs`: "submit against park" for jobs, with their limit, on the
-//! multi-thread flavour. The stand-in is `machines.rs`. There is no monitor: what it would put right later
+//! multi-thread flavour. The stand-in is `machines/`. There is no monitor: what it would put right later
 //! is right without it.
 
 #[cfg(test)]

@@ -1,5 +1,5 @@
 //! Models of `executor/src/sched/waiting.rs`: "the wait-for-P race", and of what `hand_over` does for
-//! those that wait. The stand-in is `machines.rs`.
+//! those that wait. The stand-in is `machines/`.
 
 #[cfg(test)]
 mod tests {
