@@ -127,6 +127,7 @@ impl Sched {
         } else if self.work_visible() {
             self.wakep();
         }
+        self.serve_waiting();
         before
     }
 
@@ -134,8 +135,8 @@ impl Sched {
     /// `spinning` with it has stopped. As with `Idle::park`, the caller looks at the queues afterwards.
     pub(super) fn put_p(&self, index: usize, spinning: bool) {
         self.idle.park(index, spinning);
-        // The resize race, step (c).
-        if self.is_surplus(index) {
+        // The resize race, step (c): any P, for the count may stand for another than the bit.
+        if self.idle_surplus().is_some() {
             self.reap();
         }
         self.serve_waiting();
@@ -150,16 +151,24 @@ impl Sched {
     /// Retires the idle Ps that are surplus.
     #[cold]
     fn reap(&self) {
-        // A taker gets any idle P, so all are taken, and those that stay are put back.
-        let taken: Vec<usize> = std::iter::from_fn(|| self.idle.take(0)).collect();
-        for index in taken {
+        // A taker gets any idle P: perhaps one that stays, and is put back.
+        while let Some(surplus) = self.idle_surplus() {
+            let Some(index) = self.idle.take(surplus) else {
+                // Its count went with the bit of another, whose parker has yet to count it, and then
+                // comes here.
+                break;
+            };
             if !self.retire(index) {
                 self.idle.park(index, false);
             }
         }
-        if self.work_visible() {
+        if self.idle.should_wake() && self.work_visible() {
             self.wakep();
         }
+    }
+
+    fn idle_surplus(&self) -> Option<usize> {
+        (self.ps.active()..self.ps.made()).find(|&index| self.idle.is_idle(index))
     }
 
     /// Retires the P `index`, which the caller owns; false if it is in use again.
@@ -168,10 +177,7 @@ impl Sched {
         if !self.is_surplus(index) {
             return false;
         }
-        let p = self.ps.get(index);
-        while let Some(task) = p.runq.pop(|| true) {
-            self.globq.push(task);
-        }
+        self.empty(index);
         retired[index] = true;
         drop(retired);
         // Its timers stay where they are, in the care of whoever looks after those of idle Ps.
@@ -189,7 +195,7 @@ impl Sched {
         if !self.retire(index) {
             self.put_p(index, false);
         }
-        if self.work_visible() {
+        if self.idle.should_wake() && self.work_visible() {
             self.wakep();
         }
     }

@@ -93,6 +93,9 @@ impl Sched {
     /// Runs the bound work that is due, once; true if the root was due and is done.
     fn run_bound(&self, m: &M, root: &mut Option<Root<'_>>) -> bool {
         let wake = m.spinning.get() && self.stop_spinning(m);
+        // In this order: who asks sets `bound_ready` last, so what comes after this take of it makes bound
+        // work due once more ("the summons race").
+        let due = m.begin_bound();
         let asked = m.take_summons();
         if asked & summons::END_SLICE != 0 {
             if let Some(p) = self.held(m) {
@@ -106,7 +109,6 @@ impl Sched {
         if asked & summons::SPEAK != 0 {
             self.speak(m);
         }
-        let due = m.begin_bound();
         m.pulse.begin_poll(std::ptr::null());
         let done = due && root.as_mut().is_some_and(|poll| poll());
         for _ in 0..TURNS {

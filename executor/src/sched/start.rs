@@ -34,8 +34,10 @@ impl Sched {
             }
             // Nobody can run it now. The work is in a queue, where whoever holds a P next, or the
             // next submitter's wake-up, finds it; or an M that is about to park: "wake against lie
-            // down", steps (1) and (2).
+            // down", steps (1) and (2). What nobody can steal from this P goes to where all look.
+            self.empty(index);
             self.put_p(index, spinning);
+            self.publish_timers(index);
             if !self.has_idle_m() || !self.work_visible() {
                 return;
             }
@@ -132,15 +134,15 @@ impl Sched {
         let p = self.ps.get(index);
         // Whatever `find` could find is a reason to start an M.
         let has_work = !p.runq.is_empty() || !self.globq.is_empty() || self.jobs_visible();
-        if has_work && !self.is_closing() && !self.is_p_wanted() && !self.is_surplus(index) {
+        // Asked once: who is served meanwhile does not come back for what is left in the P.
+        let is_reserved = self.is_p_wanted() || self.is_surplus(index);
+        if has_work && !self.is_closing() && !is_reserved {
             self.start_m(index, spinning);
             return;
         }
-        if self.is_p_wanted() || self.is_surplus(index) {
+        if is_reserved {
             // Who gets it, or nobody, is no reason to keep the tasks from others.
-            while let Some(task) = p.runq.pop(|| true) {
-                self.globq.push(task);
-            }
+            self.empty(index);
         }
         self.put_p(index, spinning);
         self.publish_timers(index);
@@ -148,6 +150,13 @@ impl Sched {
             self.wakep();
         }
         self.ensure_poller();
+    }
+
+    /// Leaves to all what lies in the queue of the P `index`, which the caller owns.
+    pub(super) fn empty(&self, index: usize) {
+        while let Some(task) = self.ps.get(index).runq.pop(|| true) {
+            self.globq.push(task);
+        }
     }
 
     /// The `Arc` that this `Sched` lives in.
