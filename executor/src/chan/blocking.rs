@@ -1,0 +1,141 @@
+//! Waiting for a future of a channel on a plain thread.
+//!
+//! The thread is a waiter like any other: its waker unparks it. Inside a task it gives its P up
+//! meanwhile.
+
+use std::cell::RefCell;
+use std::future::Future;
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Poll, Wake, Waker};
+use std::thread::{self, Thread};
+use std::time::{Duration, Instant};
+
+use gopark_net::note;
+
+use super::error::{RecvError, RecvTimeoutError, SendError, SendTimeoutError};
+use super::recv::Recv;
+use super::send::Send;
+use crate::task::block_eager;
+
+/// How often a thread lets others run before it parks: the peer may be about to answer, and to park and
+/// be unparked costs 40 us. A guess.
+const YIELDS: u32 = 16;
+
+struct Parker {
+    thread: Thread,
+    woken: AtomicBool,
+}
+
+impl Wake for Parker {
+    fn wake(self: Arc<Self>) {
+        self.wake_by_ref();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        // pairs with: the swap in `take`. Who found it set need not unpark: the other does.
+        if !self.woken.swap(true, Ordering::AcqRel) {
+            self.thread.unpark();
+        }
+    }
+}
+
+impl Parker {
+    fn take(&self) -> bool {
+        self.woken.swap(false, Ordering::AcqRel) // pairs with: `wake_by_ref`.
+    }
+}
+
+thread_local! {
+    /// This thread's parker, while nobody waits by it.
+    static PARKER: RefCell<Option<Arc<Parker>>> = const { RefCell::new(None) };
+}
+
+/// Runs a future to its end on this thread.
+pub(crate) fn wait<F: Future>(future: F) -> F::Output {
+    wait_until(pin!(future), None).expect("without a deadline it is waited for")
+}
+
+/// Runs a future to its end, or until `deadline`.
+pub(crate) fn wait_until<F: Future>(
+    mut future: Pin<&mut F>,
+    deadline: Option<Instant>,
+) -> Option<F::Output> {
+    let cached = PARKER.with(|parker| parker.borrow_mut().take());
+    let parker = cached.unwrap_or_else(|| {
+        Arc::new(Parker {
+            thread: thread::current(),
+            woken: AtomicBool::new(false),
+        })
+    });
+    let waker = Waker::from(parker.clone());
+    let mut cx = Context::from_waker(&waker);
+    let outer = note::save();
+    note::begin_poll(note::UNLIMITED);
+    let mut polled = future.as_mut().poll(&mut cx);
+    for _ in 0..YIELDS {
+        if polled.is_ready() {
+            break;
+        }
+        thread::yield_now();
+        if parker.take() {
+            polled = future.as_mut().poll(&mut cx);
+        }
+    }
+    let result = match polled {
+        Poll::Ready(value) => Some(value),
+        Poll::Pending => block_eager(|| park_for(&parker, future, &mut cx, deadline)),
+    };
+    note::restore(outer);
+    PARKER.with(|slot| *slot.borrow_mut() = Some(parker));
+    result
+}
+
+fn park_for<F: Future>(
+    parker: &Parker,
+    mut future: Pin<&mut F>,
+    cx: &mut Context<'_>,
+    deadline: Option<Instant>,
+) -> Option<F::Output> {
+    loop {
+        while !parker.take() {
+            match deadline.map(|deadline| deadline.saturating_duration_since(Instant::now())) {
+                None => thread::park(),
+                Some(Duration::ZERO) => return None,
+                #[expect(
+                    clippy::disallowed_methods,
+                    reason = "a thread that its user has blocked, for a time; its P is given up"
+                )]
+                Some(left) => thread::park_timeout(left),
+            }
+        }
+        if let Poll::Ready(value) = future.as_mut().poll(cx) {
+            return Some(value);
+        }
+    }
+}
+
+pub(super) fn recv_for<T>(recv: Recv<'_, T>, duration: Duration) -> Result<T, RecvTimeoutError> {
+    let deadline = Instant::now().checked_add(duration);
+    match wait_until(pin!(recv), deadline) {
+        Some(received) => received.map_err(|RecvError| RecvTimeoutError::Disconnected),
+        None => Err(RecvTimeoutError::Timeout),
+    }
+}
+
+pub(super) fn send_for<T>(
+    send: Send<'_, T>,
+    duration: Duration,
+) -> Result<(), SendTimeoutError<T>> {
+    let deadline = Instant::now().checked_add(duration);
+    let mut send = pin!(send);
+    match wait_until(send.as_mut(), deadline) {
+        Some(sent) => sent.map_err(|SendError(value)| SendTimeoutError::Disconnected(value)),
+        None => match send.cancel() {
+            Some(value) => Err(SendTimeoutError::Timeout(value)),
+            // A receiver was faster.
+            None => Ok(()),
+        },
+    }
+}

@@ -1,0 +1,379 @@
+//! What a channel holds, and Go's rules for matching senders with receivers. All of it under the lock.
+//!
+//! ```text
+//!    senders that wait       buffer                                     receivers that wait
+//!    [ v ][ v ][ permit ] -> [ m m m m | m m ]  -> taken, oldest first   [ r ][ r ]
+//!                                       ^ promised: kept for receivers that were woken for them
+//! ```
+//!
+//! A message that finds a receiver waiting is not copied into it but *promised*: it goes into the buffer,
+//! also beyond the capacity, and the receiver, woken, takes it at its next poll. So a receiver that is
+//! dropped before that poll loses nothing: the promise passes to the next. And others cannot take what
+//! is promised, so nobody barges.
+//!
+//! # Invariants, whenever the lock is free
+//!
+//! 1. `promised <= buffer.len()`, and `available = buffer.len() - promised`.
+//! 2. `receivers.is_empty() || available == 0`: whoever waits finds nothing.
+//! 3. `available + reserved <= capacity`, but for permits that were granted at capacity 0.
+//! 4. `senders.is_empty() || available + reserved >= capacity`: whoever waits finds no room; at capacity 0:
+//!    no receiver that is not spoken for.
+//! 5. `closed` implies `senders.is_empty()`; and `closed && buffer.is_empty()` implies
+//!    `receivers.is_empty()`.
+//!
+//! Source: Go's `chan.go` (`chansend`, `chanrecv`, `closechan`), but for promises and permits.
+
+use std::collections::VecDeque;
+use std::mem::MaybeUninit;
+use std::task::Waker;
+
+use slab::Slab;
+
+use super::op::{Fired, Node, Queue};
+
+/// See the module.
+#[derive(Debug)]
+pub(crate) struct State<T> {
+    buffer: VecDeque<T>,
+    /// `usize::MAX` if there is no limit.
+    capacity: usize,
+    promised: usize,
+    /// Places that are kept for permits.
+    reserved: usize,
+    pub(crate) receivers: Queue,
+    pub(crate) senders: Queue,
+    closed: bool,
+    /// Who waits for the end. Few do, and for long, so this may allocate.
+    mourners: Slab<Waker>,
+    source: Option<Source<T>>,
+}
+
+/// Makes messages without end.
+#[derive(Debug)]
+pub(crate) struct Source<T>(fn() -> T);
+
+impl<T> Source<T> {
+    pub(crate) fn new(make: fn() -> T) -> Self {
+        Self(make)
+    }
+}
+
+/// A send that cannot be done at once.
+#[derive(Debug)]
+pub(crate) enum NotSent<T> {
+    Full(T),
+    Closed(T),
+}
+
+/// A receive that cannot be done at once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum NotReceived {
+    Empty,
+    Closed,
+}
+
+/// Buffers up to so many bytes are allocated when the channel is made, so that no send allocates.
+const PREALLOCATED: usize = 64 * 1024;
+
+impl<T> State<T> {
+    pub(crate) fn new(capacity: usize) -> Self {
+        let most = PREALLOCATED / size_of::<T>().max(1);
+        let first = if capacity == usize::MAX { 0 } else { capacity };
+        Self {
+            buffer: VecDeque::with_capacity(first.min(most)),
+            capacity,
+            promised: 0,
+            reserved: 0,
+            receivers: Queue::new(),
+            senders: Queue::new(),
+            closed: false,
+            mourners: Slab::new(),
+            source: None,
+        }
+    }
+
+    pub(crate) fn set_source(&mut self, source: Source<T>) {
+        self.source = Some(source);
+    }
+
+    pub(crate) fn capacity(&self) -> usize {
+        self.capacity
+    }
+
+    /// Messages in the channel.
+    pub(crate) fn len(&self) -> usize {
+        self.buffer.len()
+    }
+
+    pub(crate) fn is_closed(&self) -> bool {
+        self.closed
+    }
+
+    /// Messages that anyone may take.
+    #[inline]
+    pub(crate) fn available(&self) -> usize {
+        self.buffer.len() - self.promised
+    }
+
+    /// Whether a message that no receiver waits for would find room.
+    #[inline]
+    pub(crate) fn has_room(&self) -> bool {
+        self.available() + self.reserved < self.capacity
+    }
+
+    /// How many messages would find room, or a receiver, at the moment.
+    pub(crate) fn room(&self) -> usize {
+        let used = self.available() + self.reserved;
+        self.capacity.saturating_sub(used) + self.receivers.len()
+    }
+
+    /// The channel is full: puts `value` in, and gives back the oldest message that may be taken, which is
+    /// `value` itself if there is none.
+    pub(crate) fn replace_oldest(&mut self, value: T) -> T {
+        if self.available() == 0 {
+            return value;
+        }
+        self.buffer.push_back(value);
+        self.buffer.pop_front().expect("available > 0")
+    }
+
+    /// Sends, if that can be done at once. The waker is that of the receiver that the message was
+    /// promised to.
+    #[inline]
+    pub(crate) fn try_send(&mut self, value: T) -> Result<Option<Waker>, NotSent<T>> {
+        if self.closed {
+            return Err(NotSent::Closed(value));
+        }
+        if !self.receivers.is_empty() {
+            match self.promise(value) {
+                Ok(waker) => return Ok(waker),
+                Err(back) => return self.buffer_up(back),
+            }
+        }
+        self.buffer_up(value)
+    }
+
+    #[inline]
+    fn buffer_up(&mut self, value: T) -> Result<Option<Waker>, NotSent<T>> {
+        if self.has_room() {
+            self.buffer.push_back(value);
+            Ok(None)
+        } else {
+            Err(NotSent::Full(value))
+        }
+    }
+
+    /// Promises `value` to the first receiver that waits still.
+    fn promise(&mut self, value: T) -> Result<Option<Waker>, T> {
+        while let Some(node) = self.receivers.pop() {
+            if let Some(waker) = node.fire(Fired::Promised) {
+                self.buffer.push_back(value);
+                self.promised += 1;
+                return Ok(waker);
+            }
+        }
+        Err(value)
+    }
+
+    /// Receives, if that can be done at once. The waker is that of a sender that has found its place.
+    #[inline]
+    pub(crate) fn try_recv(&mut self) -> Result<(T, Option<Waker>), NotReceived> {
+        if self.available() > 0 {
+            let value = self.buffer.pop_front();
+            let waker = self.refill();
+            return Ok((value.expect("available > 0"), waker));
+        }
+        self.try_recv_slow()
+    }
+
+    /// Nothing is available: a sender that waits at capacity 0, or nothing.
+    fn try_recv_slow(&mut self) -> Result<(T, Option<Waker>), NotReceived> {
+        if let (Some(Source(make)), false) = (&self.source, self.closed) {
+            return Ok((make(), None));
+        }
+        while let Some(node) = self.senders.front() {
+            if node.value().is_null() {
+                // A reservation comes first. It is granted when a receiver waits.
+                break;
+            }
+            let node = self.senders.pop().expect("there is a front");
+            if let Some(waker) = node.fire(Fired::Sent) {
+                // SAFETY: (1) a sender's node; (2) it was fired just now, by us.
+                return Ok((unsafe { take_value(node) }, waker));
+            }
+        }
+        if self.closed && self.buffer.is_empty() {
+            Err(NotReceived::Closed)
+        } else {
+            Err(NotReceived::Empty)
+        }
+    }
+
+    /// A place has become free: the first sender that waits still gets it.
+    #[inline]
+    fn refill(&mut self) -> Option<Waker> {
+        if self.senders.is_empty() {
+            return None;
+        }
+        self.refill_slow()
+    }
+
+    fn refill_slow(&mut self) -> Option<Waker> {
+        while self.has_room() {
+            let node = self.senders.pop()?;
+            let is_send = !node.value().is_null();
+            let what = if is_send { Fired::Sent } else { Fired::Granted };
+            let Some(waker) = node.fire(what) else {
+                continue;
+            };
+            if is_send {
+                // SAFETY: (1) a sender's node; (2) it was fired just now, by us.
+                let value = unsafe { take_value(node) };
+                self.buffer.push_back(value);
+            } else {
+                self.reserved += 1;
+            }
+            return waker;
+        }
+        None
+    }
+
+    /// A receiver begins to wait: at capacity 0 a reservation that waits may be granted for it.
+    pub(crate) fn grant_for_receiver(&mut self) -> Option<Waker> {
+        if self.capacity > 0 {
+            return None;
+        }
+        while self.receivers.len() > self.reserved {
+            // What waits at capacity 0 beside a receiver can be no send.
+            let node = self.senders.pop()?;
+            debug_assert!(node.value().is_null());
+            if let Some(waker) = node.fire(Fired::Granted) {
+                self.reserved += 1;
+                return waker;
+            }
+        }
+        None
+    }
+
+    /// Reserves a place, if that can be done at once; Err says whether the channel is closed.
+    pub(crate) fn try_reserve(&mut self) -> Result<(), NotReceived> {
+        if self.closed {
+            return Err(NotReceived::Closed);
+        }
+        let has_room = if self.capacity == 0 {
+            self.receivers.len() > self.reserved
+        } else {
+            self.has_room()
+        };
+        if !has_room {
+            return Err(NotReceived::Empty);
+        }
+        self.reserved += 1;
+        Ok(())
+    }
+
+    /// Sends by a permit.
+    pub(crate) fn send_reserved(&mut self, value: T) -> Result<Option<Waker>, T> {
+        self.reserved -= 1;
+        if self.closed {
+            return Err(value);
+        }
+        match self.promise(value) {
+            Ok(waker) => Ok(waker),
+            Err(back) => {
+                self.buffer.push_back(back);
+                Ok(None)
+            }
+        }
+    }
+
+    /// A permit is given back unused.
+    pub(crate) fn unreserve(&mut self) -> Option<Waker> {
+        self.reserved -= 1;
+        if self.capacity == 0 {
+            self.grant_for_receiver()
+        } else {
+            self.refill()
+        }
+    }
+
+    /// A receiver takes the message that it was promised. More wakers may follow if it was the last of
+    /// a closed channel.
+    #[inline]
+    pub(crate) fn take_promised(&mut self, wakers: &mut Vec<Waker>) -> T {
+        self.promised -= 1;
+        let value = self.buffer.pop_front();
+        self.end_if_drained(wakers);
+        value.expect("what is promised is in the buffer")
+    }
+
+    /// A receiver that was promised a message goes without it: the next gets it, or anybody.
+    pub(crate) fn break_promise(&mut self) -> Option<Waker> {
+        while let Some(node) = self.receivers.pop() {
+            if let Some(waker) = node.fire(Fired::Promised) {
+                return waker;
+            }
+        }
+        self.promised -= 1;
+        None
+    }
+
+    /// Closes the channel; false if it was closed before. Receivers get what is in the buffer;
+    /// senders that wait get their values back.
+    pub(crate) fn close(&mut self, wakers: &mut Vec<Waker>) -> bool {
+        if std::mem::replace(&mut self.closed, true) {
+            return false;
+        }
+        while let Some(node) = self.senders.pop() {
+            wakers.extend(node.fire(Fired::Closed).flatten());
+        }
+        self.end_if_drained(wakers);
+        wakers.extend(
+            std::mem::take(&mut self.mourners)
+                .into_iter()
+                .map(|(_, waker)| waker),
+        );
+        true
+    }
+
+    /// Keeps `waker` for the end of the channel, which is open.
+    pub(crate) fn mourn(&mut self, waker: Waker) -> usize {
+        self.mourners.insert(waker)
+    }
+
+    /// The waker that was kept under `key`; the channel is open still.
+    pub(crate) fn mourner(&mut self, key: usize) -> &mut Waker {
+        &mut self.mourners[key]
+    }
+
+    pub(crate) fn stop_mourning(&mut self, key: usize) -> Option<Waker> {
+        self.mourners.try_remove(key)
+    }
+
+    /// Tells receivers that wait that nothing will come any more, if that is so.
+    #[inline]
+    fn end_if_drained(&mut self, wakers: &mut Vec<Waker>) {
+        if self.closed && self.buffer.is_empty() {
+            while let Some(node) = self.receivers.pop() {
+                wakers.extend(node.fire(Fired::Closed).flatten());
+            }
+        }
+    }
+
+    /// Takes all messages out, to be dropped outside the lock: the last receiver has gone.
+    pub(crate) fn take_buffer(&mut self) -> VecDeque<T> {
+        debug_assert_eq!(self.promised, 0, "a promise holds a receiver");
+        std::mem::take(&mut self.buffer)
+    }
+}
+
+/// Takes the value out of a sender's slot.
+///
+/// # Safety
+///
+/// The node must be a sender's, and have been fired with `Sent` by the caller, which so owns the value.
+unsafe fn take_value<T>(node: &Node) -> T {
+    let slot = node.value().cast::<MaybeUninit<T>>();
+    // SAFETY: (1) the sender waits with its value in the slot, and leaves it alone once it was fired.
+    unsafe { slot.read().assume_init() }
+}
