@@ -77,6 +77,13 @@ pub use block_on::block_on;
 pub use task::{block, block_eager, spawn, spawn_blocking, spawn_local, yield_now};
 pub use time::Duration;
 
+/// What the macros name.
+#[doc(hidden)]
+pub mod __private {
+    pub use crate::chan::select::{Case, FutureProbe, Probe, Selecting, TakeOutput, sample, wait};
+    pub use gopark_macros::__select as select;
+}
+
 /// The programs in the README, run as doctests.
 #[doc = include_str!("../../README.md")]
 #[cfg(doctest)]

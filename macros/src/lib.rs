@@ -1,9 +1,9 @@
-//! The attribute macros of gopark: [`macro@main`] and [`macro@test`].
+//! The macros of gopark: the attributes [`macro@main`] and [`macro@test`], and what stands behind `select!`.
 //!
 //! Depend on `gopark`, which re-exports both; this package is its implementation detail and has no
 //! dependency itself, so that one attribute does not cost a service the build of a Rust parser.
 //!
-//! `item.rs` takes the annotated function apart, `args.rs` reads what stands in the attribute,
+//! `select.rs` is `select!`. `item.rs` takes the annotated function apart, `args.rs` reads what stands in the attribute,
 //! `expand.rs` writes the result, and `diagnostic.rs` turns what was wrong into compiler errors.
 //! Nothing here understands expressions or types: their tokens are moved, never changed, so that
 //! the compiler's messages about them point at the user's code.
@@ -14,6 +14,7 @@ mod args;
 mod diagnostic;
 mod expand;
 mod item;
+mod select;
 
 use proc_macro::TokenStream;
 
@@ -130,4 +131,11 @@ pub fn main(arguments: TokenStream, item: TokenStream) -> TokenStream {
 #[proc_macro_attribute]
 pub fn test(arguments: TokenStream, item: TokenStream) -> TokenStream {
     expand::expand(Attribute::Test, arguments, item)
+}
+
+/// What stands behind `gopark::select!` and `gopark::select_blocking!`.
+#[doc(hidden)]
+#[proc_macro]
+pub fn __select(input: TokenStream) -> TokenStream {
+    select::expand(input)
 }

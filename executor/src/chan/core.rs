@@ -11,7 +11,7 @@ use super::state::{Source, State};
 use crate::current;
 
 /// See the module.
-pub(crate) struct Chan<T> {
+pub struct Chan<T> {
     state: Lock<State<T>>,
     /// Handles that keep it open, of either side.
     pub(crate) senders: AtomicUsize,
@@ -76,7 +76,8 @@ impl<T> fmt::Debug for Chan<T> {
 }
 
 /// What reaches a channel: a borrow of it, or a handle.
-pub(crate) trait Reach<T> {
+pub trait Reach<T> {
+    /// The channel.
     fn chan(&self) -> &Chan<T>;
 }
 

@@ -105,15 +105,6 @@ impl<T> Lock<T> {
         // SAFETY: the caller's promise.
         unsafe { &mut *self.value.get() }
     }
-
-    pub(crate) fn into_inner(self) -> T {
-        self.value.into_inner()
-    }
-
-    /// The value, for who has the lock for itself.
-    pub(crate) fn get_mut(&mut self) -> &mut T {
-        self.value.get_mut()
-    }
 }
 
 /// The lock, taken.

@@ -40,7 +40,7 @@ const CASE_SHIFT: u32 = 8;
 
 /// What became of an operation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Fired {
+pub enum Fired {
     /// A receive: a message in the channel is kept for it.
     Promised,
     /// A send: its value was taken.
@@ -57,7 +57,7 @@ impl Fired {
 
 /// See the module.
 #[derive(Debug)]
-pub(crate) struct Op {
+pub struct Op {
     state: AtomicU32,
     waker: UnsafeCell<Option<Waker>>,
 }
@@ -119,6 +119,18 @@ impl Op {
     pub(crate) fn fired(&self) -> Option<(Fired, u32)> {
         let state = self.state.load(Ordering::Acquire); // pairs with: `fire`.
         decode(state)
+    }
+
+    /// (4) The owner withdraws. Some if it was fired first. From then on nobody fires it.
+    pub(crate) fn withdraw(&self) -> Option<(Fired, u32)> {
+        // pairs with: the exchange in `fire`.
+        match self
+            .state
+            .compare_exchange(WAIT, IDLE, Ordering::Acquire, Ordering::Acquire)
+        {
+            Ok(_) => None,
+            Err(state) => decode(state),
+        }
     }
 
     /// Whether the operation waits. For the owner: it may be fired at any moment.

@@ -4,7 +4,7 @@ use std::cell::UnsafeCell;
 use std::fmt;
 use std::future::Future;
 use std::marker::PhantomPinned;
-use std::mem::MaybeUninit;
+use std::mem::{ManuallyDrop, MaybeUninit};
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker, ready};
 
@@ -99,11 +99,11 @@ impl<'a, T> Send<'a, T> {
         Some(unsafe { self.slot.get_mut().assume_init_read() })
     }
 
-    pub(super) fn parts(&self) -> (&'a Chan<T>, &Waiter, *mut ()) {
-        (self.chan, &self.waiter, self.slot.get().cast())
+    pub(super) fn reach(&self) -> &'a Chan<T> {
+        self.chan
     }
 
-    /// Takes the value to try and send it; `put_back` or `set_done` must follow.
+    /// Takes the value, if no poll has.
     pub(super) fn take_fresh(&mut self) -> Option<T> {
         if self.stage != Stage::Fresh {
             return None;
@@ -111,23 +111,6 @@ impl<'a, T> Send<'a, T> {
         self.stage = Stage::Done;
         // SAFETY: (1) Fresh: the value is in the slot, and `stage` says from now on that it is not.
         Some(unsafe { self.slot.get_mut().assume_init_read() })
-    }
-
-    pub(super) fn put_back(&mut self, value: T) {
-        self.slot.get_mut().write(value);
-        self.stage = Stage::Fresh;
-    }
-
-    /// The node is linked from now on.
-    pub(super) fn set_waiting(&mut self) {
-        debug_assert_eq!(self.stage, Stage::Fresh);
-        self.stage = Stage::Waiting;
-    }
-
-    /// The node is not linked any more, and was not fired.
-    pub(super) fn set_fresh(&mut self) {
-        debug_assert_eq!(self.stage, Stage::Waiting);
-        self.stage = Stage::Fresh;
     }
 
     /// What came of a send that was fired, and has passed through the lock.
@@ -235,8 +218,21 @@ impl<'a, T> SendOpt<'a, T> {
         }
     }
 
+    /// The channel and the place of the value, if no poll has taken that.
+    pub(super) fn into_parts(self) -> Option<(&'a Chan<T>, &'a mut Option<T>)> {
+        let this = ManuallyDrop::new(self);
+        if this.send.is_some() {
+            drop(ManuallyDrop::into_inner(this));
+            return None;
+        }
+        // SAFETY: (1) `this` is not dropped, so the borrow is not used twice; nothing else in it needs a
+        // drop.
+        let source = unsafe { std::ptr::read(&raw const this.source) };
+        Some((this.chan, source))
+    }
+
     /// The send, which is made when it is first asked for.
-    pub(super) fn send(self: Pin<&mut Self>) -> Pin<&mut Send<'a, T>> {
+    fn send(self: Pin<&mut Self>) -> Pin<&mut Send<'a, T>> {
         // SAFETY: (1) `send` is pinned with us: it is made in place, and never moved.
         let this = unsafe { self.get_unchecked_mut() };
         let chan = this.chan;

@@ -1,0 +1,74 @@
+//! The macros.
+
+/// Waits for several operations, of which exactly one happens: Go's `select`.
+///
+/// ```
+/// use gopark::chan;
+/// use std::time::Duration;
+///
+/// gopark::block_on(async {
+///     let (tx, rx) = chan::bounded::<u32>(1);
+///     let (results, _keep) = chan::bounded(1);
+///     tx.try_send(6).unwrap();
+///     let said = gopark::select! {
+///         message = rx.recv() => format!("received {message:?}"),
+///         _ = chan::after(Duration::from_secs(5)) => "too late".to_string(),
+///         sent = results.send(7), if rx.is_empty() => format!("sent {sent:?}"),
+///     };
+///     assert_eq!(said, "received Ok(6)");
+/// });
+/// ```
+///
+/// An arm is `pattern = operation => body`, or `pattern = operation, if condition => body`, or `default =>
+/// body`; commas after blocks may be left out.
+///
+/// - *Operations* are [`recv`](crate::chan::Receiver::recv), [`send`](crate::chan::Sender::send),
+///   [`send_opt`](crate::chan::Sender::send_opt) and [`reserve`](crate::chan::Sender::reserve) of channels; a
+///   [`Receiver`](crate::chan::Receiver) itself, such as the one that [`after`](crate::chan::after) returns;
+///   and any other future: a `JoinHandle` (by `&mut` to keep it), a lock, a sleep. The output of a future
+///   is never lost: it is polled only while no channel could commit.
+/// - All operations are evaluated once, up front, in the order in which they stand. Of those that lose,
+///   values to be sent are dropped, before the body runs; `send_opt` leaves them where they were.
+/// - Of several that are ready one is chosen at random, each with the same chance; after `biased;` as
+///   first line, the first.
+/// - With a `default` it does not wait: the default is chosen if at one instant none of the channels'
+///   operations was ready.
+/// - A case whose condition is false is never ready, and its operation is not evaluated.
+/// - Patterns must match whatever the operation gives. Up to 64 cases. Without any it waits for ever.
+///
+/// # Cancel safety
+///
+/// When the future around it is dropped while it waits, a receive has lost nothing; one of the sends
+/// may have happened.
+///
+/// # Panics
+///
+/// Panics if an operation that was polled before is given by value.
+#[macro_export]
+macro_rules! select {
+    ($($arms:tt)*) => {
+        $crate::__private::select! { ($crate) async { $($arms)* } }
+    };
+}
+
+/// As [`select!`](crate::select), for plain threads: blocks until one of the operations has happened. In a
+/// task the thread gives its processor up meanwhile.
+///
+/// ```
+/// use gopark::chan;
+/// use std::time::Duration;
+///
+/// let (tx, rx) = chan::rendezvous();
+/// let sender = std::thread::spawn(move || tx.send_blocking("hello"));
+/// gopark::select_blocking! {
+///     message = rx.recv() => assert_eq!(message, Ok("hello")),
+///     _ = chan::after(Duration::from_secs(60)) => panic!("nobody sends"),
+/// }
+/// sender.join().unwrap().unwrap();
+/// ```
+#[macro_export]
+macro_rules! select_blocking {
+    ($($arms:tt)*) => {
+        $crate::__private::select! { ($crate) blocking { $($arms)* } }
+    };
+}

@@ -1,0 +1,680 @@
+//! A case of a select: an operation on a channel that a select can try, queue, and take back; or any
+//! other future.
+//!
+//! A select that is forgotten instead of dropped leaves its nodes queued. Its cases, which may lie
+//! elsewhere, take them back when they are dropped: `queued` says so.
+
+use std::cell::UnsafeCell;
+use std::fmt;
+use std::future::Future;
+use std::marker::PhantomPinned;
+use std::mem::MaybeUninit;
+use std::pin::Pin;
+use std::task::{Context, Poll, Waker};
+
+use super::super::core::{Chan, Reach};
+use super::super::error::{RecvError, SendError};
+use super::super::op::{Fired, Node, Op};
+use super::super::reserve::{self, Permit};
+use super::super::state::{NotReceived, NotSent};
+
+/// What a select does with a case. `Output` is taken from the concrete type when it was chosen.
+///
+/// # Safety
+///
+/// `key` must be the same for all of a case's life and be that of the lock which `acquire` takes, and two
+/// cases with the same key must have the same lock. A node that `enqueue` links must stay linked at
+/// most until `unlink` returns.
+pub unsafe trait Case {
+    /// The address of the lock; 0 if the case has none, being no operation on a channel.
+    #[doc(hidden)]
+    fn key(&self) -> usize;
+
+    #[doc(hidden)]
+    fn acquire(&self);
+
+    /// # Safety
+    ///
+    /// The lock must have been taken by `acquire`, of this case or of one with the same key.
+    #[doc(hidden)]
+    unsafe fn release(&self);
+
+    /// Commits, if that can be done at once.
+    ///
+    /// # Safety
+    ///
+    /// The lock must be held, and no node of the case be linked.
+    #[doc(hidden)]
+    unsafe fn try_commit(self: Pin<&mut Self>, wakers: &mut Vec<Waker>) -> bool;
+
+    /// Waits, as case number `case` of `op`.
+    ///
+    /// # Safety
+    ///
+    /// As for `try_commit`; and `op` must live until `unlink` was called.
+    #[doc(hidden)]
+    unsafe fn enqueue(self: Pin<&mut Self>, op: *const Op, case: u32, wakers: &mut Vec<Waker>);
+
+    /// Takes what the case was fired with; or, with `keep` false, gives it up. Takes the lock.
+    #[doc(hidden)]
+    fn conclude(self: Pin<&mut Self>, what: Fired, keep: bool, wakers: &mut Vec<Waker>);
+
+    /// Waits no more. Takes the lock.
+    #[doc(hidden)]
+    fn unlink(self: Pin<&mut Self>);
+
+    /// Polls a case that is no operation on a channel; true if it is ready.
+    #[doc(hidden)]
+    fn poll_future(self: Pin<&mut Self>, cx: &mut Context<'_>) -> bool;
+
+    /// Where the output is, once the case was chosen: an `Option` of it.
+    #[doc(hidden)]
+    fn output_slot(self: Pin<&mut Self>) -> *mut ();
+}
+
+/// A case whose output the macro takes.
+pub trait TakeOutput {
+    /// What the chosen arm gets.
+    type Output;
+
+    /// The output of the case that was chosen.
+    fn take_output(self: Pin<&mut Self>) -> Self::Output;
+}
+
+/// The methods of `Case` that are the same for all operations on channels.
+macro_rules! lock_of_chan {
+    () => {
+        fn key(&self) -> usize {
+            std::ptr::from_ref(self.reach.chan()).addr()
+        }
+
+        #[inline]
+        fn acquire(&self) {
+            self.reach.chan().raw_lock().acquire();
+        }
+
+        #[inline]
+        unsafe fn release(&self) {
+            // SAFETY: the caller's promise.
+            unsafe { self.reach.chan().raw_lock().release() };
+        }
+
+        fn poll_future(self: Pin<&mut Self>, _: &mut Context<'_>) -> bool {
+            unreachable!("an operation on a channel is no future to a select")
+        }
+    };
+}
+
+/// What the chosen arm gets, for a case with the field `output`.
+macro_rules! output_of {
+    (<$($parameter:tt),*> $case:ty => $output:ty) => {
+        impl<$($parameter),*> TakeOutput for $case {
+            type Output = $output;
+
+            #[inline]
+            fn take_output(self: Pin<&mut Self>) -> Self::Output {
+                // SAFETY: (1) the output is not pinned.
+                let this = unsafe { self.get_unchecked_mut() };
+                this.output.take().expect("the case that was chosen has an output")
+            }
+        }
+    };
+}
+
+/// A receive.
+pub struct RecvCase<T, R: Reach<T>> {
+    reach: R,
+    node: Node,
+    queued: bool,
+    output: Option<Result<T, RecvError>>,
+    _pin: PhantomPinned,
+}
+
+impl<T, R: Reach<T>> RecvCase<T, R> {
+    pub(in super::super) fn new(reach: R) -> Self {
+        Self {
+            reach,
+            node: Node::new(),
+            queued: false,
+            output: None,
+            _pin: PhantomPinned,
+        }
+    }
+}
+
+impl<T, R: Reach<T>> Drop for RecvCase<T, R> {
+    fn drop(&mut self) {
+        if self.queued {
+            self.reach.chan().lock().receivers.unlink(&self.node);
+        }
+    }
+}
+
+impl<T, R: Reach<T>> TakeOutput for RecvCase<T, R> {
+    type Output = Result<T, RecvError>;
+
+    #[inline]
+    fn take_output(self: Pin<&mut Self>) -> Self::Output {
+        // SAFETY: (1) the output is not pinned.
+        let this = unsafe { self.get_unchecked_mut() };
+        this.output
+            .take()
+            .expect("the case that was chosen has an output")
+    }
+}
+
+// SAFETY: (1) the key is the channel's address, and so is the lock; (2) only `enqueue` links the node,
+// and `unlink` unlinks it under the lock.
+unsafe impl<T, R: Reach<T>> Case for RecvCase<T, R> {
+    lock_of_chan!();
+
+    #[inline]
+    unsafe fn try_commit(self: Pin<&mut Self>, wakers: &mut Vec<Waker>) -> bool {
+        // SAFETY: (1) the node stays where it is.
+        let this = unsafe { self.get_unchecked_mut() };
+        // SAFETY: (1) the lock is held, says the caller.
+        let state = unsafe { this.reach.chan().raw_lock().value() };
+        this.output = match state.try_recv() {
+            Ok((value, waker)) => {
+                wakers.extend(waker);
+                Some(Ok(value))
+            }
+            Err(NotReceived::Closed) => Some(Err(RecvError)),
+            Err(NotReceived::Empty) => return false,
+        };
+        true
+    }
+
+    unsafe fn enqueue(self: Pin<&mut Self>, op: *const Op, case: u32, wakers: &mut Vec<Waker>) {
+        // SAFETY: (1) the node stays where it is.
+        let this = unsafe { self.get_unchecked_mut() };
+        // SAFETY: (1) the lock is held, says the caller.
+        let state = unsafe { this.reach.chan().raw_lock().value() };
+        this.queued = true;
+        this.node.prepare(op, case, std::ptr::null_mut());
+        // SAFETY: (1) we are pinned; (2) the node is unlinked before we go, if only by our drop.
+        unsafe { state.receivers.push(&this.node) };
+        wakers.extend(state.grant_for_receiver());
+    }
+
+    fn conclude(self: Pin<&mut Self>, what: Fired, keep: bool, wakers: &mut Vec<Waker>) {
+        // SAFETY: (1) the node stays where it is.
+        let this = unsafe { self.get_unchecked_mut() };
+        this.queued = false;
+        let mut state = this.reach.chan().lock();
+        if what != Fired::Promised {
+            this.output = keep.then_some(Err(RecvError));
+        } else if keep {
+            this.output = Some(Ok(state.take_promised(wakers)));
+        } else {
+            wakers.extend(state.break_promise());
+        }
+    }
+
+    fn unlink(self: Pin<&mut Self>) {
+        // SAFETY: (1) the node stays where it is.
+        let this = unsafe { self.get_unchecked_mut() };
+        this.queued = false;
+        this.reach.chan().lock().receivers.unlink(&this.node);
+    }
+
+    fn output_slot(self: Pin<&mut Self>) -> *mut () {
+        // SAFETY: (1) the output is not pinned.
+        (&raw mut unsafe { self.get_unchecked_mut() }.output).cast()
+    }
+}
+
+/// A send.
+pub struct SendCase<'a, T> {
+    reach: &'a Chan<T>,
+    node: Node,
+    queued: bool,
+    /// `holds` says whether there is a value in it. Touched by who fires the node, or else by the owner.
+    slot: UnsafeCell<MaybeUninit<T>>,
+    holds: bool,
+    output: Option<Result<(), SendError<T>>>,
+    _pin: PhantomPinned,
+}
+
+// SAFETY: (1) the slot holds a T; see there for who touches it.
+unsafe impl<T: Send> Send for SendCase<'_, T> {}
+// SAFETY: (1) `&SendCase` gives access to nothing.
+unsafe impl<T: Send> Sync for SendCase<'_, T> {}
+
+impl<'a, T> SendCase<'a, T> {
+    pub(in super::super) fn new(reach: &'a Chan<T>, value: T) -> Self {
+        Self {
+            reach,
+            node: Node::new(),
+            queued: false,
+            slot: UnsafeCell::new(MaybeUninit::new(value)),
+            holds: true,
+            output: None,
+            _pin: PhantomPinned,
+        }
+    }
+
+    fn take_value(&mut self) -> T {
+        debug_assert!(self.holds);
+        self.holds = false;
+        // SAFETY: (1) `holds` said that the value is there, and says no more so.
+        unsafe { self.slot.get_mut().assume_init_read() }
+    }
+}
+
+output_of!(<T> SendCase<'_, T> => Result<(), SendError<T>>);
+
+// SAFETY: as for `RecvCase`.
+unsafe impl<T> Case for SendCase<'_, T> {
+    lock_of_chan!();
+
+    #[inline]
+    unsafe fn try_commit(self: Pin<&mut Self>, wakers: &mut Vec<Waker>) -> bool {
+        // SAFETY: (1) node and slot stay where they are.
+        let this = unsafe { self.get_unchecked_mut() };
+        // SAFETY: (1) the lock is held, says the caller.
+        let state = unsafe { this.reach.raw_lock().value() };
+        this.output = match state.try_send(this.take_value()) {
+            Ok(waker) => {
+                wakers.extend(waker);
+                Some(Ok(()))
+            }
+            Err(NotSent::Closed(value)) => Some(Err(SendError(value))),
+            Err(NotSent::Full(value)) => {
+                this.slot.get_mut().write(value);
+                this.holds = true;
+                return false;
+            }
+        };
+        true
+    }
+
+    unsafe fn enqueue(self: Pin<&mut Self>, op: *const Op, case: u32, _: &mut Vec<Waker>) {
+        // SAFETY: (1) the node stays where it is.
+        let this = unsafe { self.get_unchecked_mut() };
+        // SAFETY: (1) the lock is held, says the caller.
+        let state = unsafe { this.reach.raw_lock().value() };
+        this.queued = true;
+        this.node.prepare(op, case, this.slot.get().cast());
+        // SAFETY: as in `RecvCase`.
+        unsafe { state.senders.push(&this.node) };
+    }
+
+    fn conclude(self: Pin<&mut Self>, what: Fired, keep: bool, _: &mut Vec<Waker>) {
+        // SAFETY: (1) node and slot stay where they are.
+        let this = unsafe { self.get_unchecked_mut() };
+        this.queued = false;
+        // Passes through the lock: op rule 4.
+        drop(this.reach.lock());
+        if what == Fired::Sent {
+            // Whoever fired it has the value.
+            this.holds = false;
+            this.output = Some(Ok(()));
+        } else if keep {
+            this.output = Some(Err(SendError(this.take_value())));
+        }
+    }
+
+    fn unlink(self: Pin<&mut Self>) {
+        // SAFETY: (1) the node stays where it is.
+        let this = unsafe { self.get_unchecked_mut() };
+        this.queued = false;
+        this.reach.lock().senders.unlink(&this.node);
+    }
+
+    fn output_slot(self: Pin<&mut Self>) -> *mut () {
+        // SAFETY: (1) the output is not pinned.
+        (&raw mut unsafe { self.get_unchecked_mut() }.output).cast()
+    }
+}
+
+impl<T> Drop for SendCase<'_, T> {
+    fn drop(&mut self) {
+        if self.queued {
+            let mut state = self.reach.lock();
+            // If the node is not linked any more, a receiver may have the value.
+            self.holds &= self.node.is_linked();
+            state.senders.unlink(&self.node);
+        }
+        if self.holds {
+            drop(self.take_value());
+        }
+    }
+}
+
+/// A send whose value stays with the caller unless it is sent.
+pub struct SendOptCase<'a, T> {
+    source: &'a mut Option<T>,
+    send: SendCase<'a, T>,
+}
+
+impl<'a, T> SendOptCase<'a, T> {
+    pub(in super::super) fn new(reach: &'a Chan<T>, source: &'a mut Option<T>) -> Self {
+        let value = source.take();
+        let value = value.expect("send_opt needs a value to send; the slot was None");
+        Self {
+            source,
+            send: SendCase::new(reach, value),
+        }
+    }
+
+    fn send(self: Pin<&mut Self>) -> Pin<&mut SendCase<'a, T>> {
+        // SAFETY: (1) `send` is pinned with us.
+        unsafe { self.map_unchecked_mut(|this| &mut this.send) }
+    }
+}
+
+impl<T> TakeOutput for SendOptCase<'_, T> {
+    type Output = Result<(), SendError<()>>;
+
+    fn take_output(mut self: Pin<&mut Self>) -> Self::Output {
+        self.as_mut()
+            .send()
+            .take_output()
+            .map_err(|SendError(value)| {
+                // SAFETY: (1) the source is not pinned.
+                *unsafe { self.get_unchecked_mut() }.source = Some(value);
+                SendError(())
+            })
+    }
+}
+
+// SAFETY: as for the send within.
+unsafe impl<T> Case for SendOptCase<'_, T> {
+    fn key(&self) -> usize {
+        self.send.key()
+    }
+
+    fn acquire(&self) {
+        self.send.acquire();
+    }
+
+    unsafe fn release(&self) {
+        // SAFETY: the caller's promise.
+        unsafe { self.send.release() };
+    }
+
+    unsafe fn try_commit(self: Pin<&mut Self>, wakers: &mut Vec<Waker>) -> bool {
+        // SAFETY: the caller's promise.
+        unsafe { self.send().try_commit(wakers) }
+    }
+
+    unsafe fn enqueue(self: Pin<&mut Self>, op: *const Op, case: u32, wakers: &mut Vec<Waker>) {
+        // SAFETY: the caller's promise.
+        unsafe { self.send().enqueue(op, case, wakers) };
+    }
+
+    fn conclude(self: Pin<&mut Self>, what: Fired, keep: bool, wakers: &mut Vec<Waker>) {
+        self.send().conclude(what, keep, wakers);
+    }
+
+    fn unlink(self: Pin<&mut Self>) {
+        self.send().unlink();
+    }
+
+    fn poll_future(self: Pin<&mut Self>, cx: &mut Context<'_>) -> bool {
+        self.send().poll_future(cx)
+    }
+
+    fn output_slot(self: Pin<&mut Self>) -> *mut () {
+        self.send().output_slot()
+    }
+}
+
+impl<T> Drop for SendOptCase<'_, T> {
+    fn drop(&mut self) {
+        if self.send.holds {
+            *self.source = Some(self.send.take_value());
+        }
+    }
+}
+
+/// A reservation.
+pub struct ReserveCase<'a, T> {
+    reach: &'a Chan<T>,
+    node: Node,
+    queued: bool,
+    output: Option<Result<Permit<'a, T>, SendError<()>>>,
+    _pin: PhantomPinned,
+}
+
+impl<'a, T> ReserveCase<'a, T> {
+    pub(in super::super) fn new(reach: &'a Chan<T>) -> Self {
+        Self {
+            reach,
+            node: Node::new(),
+            queued: false,
+            output: None,
+            _pin: PhantomPinned,
+        }
+    }
+}
+
+impl<T> Drop for ReserveCase<'_, T> {
+    fn drop(&mut self) {
+        if self.queued {
+            self.reach.lock().senders.unlink(&self.node);
+        }
+    }
+}
+
+output_of!(<'a, T> ReserveCase<'a, T> => Result<Permit<'a, T>, SendError<()>>);
+
+// SAFETY: as for `RecvCase`.
+unsafe impl<T> Case for ReserveCase<'_, T> {
+    lock_of_chan!();
+
+    unsafe fn try_commit(self: Pin<&mut Self>, _: &mut Vec<Waker>) -> bool {
+        // SAFETY: (1) the node stays where it is.
+        let this = unsafe { self.get_unchecked_mut() };
+        // SAFETY: (1) the lock is held, says the caller.
+        let state = unsafe { this.reach.raw_lock().value() };
+        this.output = match state.try_reserve() {
+            Ok(()) => Some(Ok(Permit::new(this.reach))),
+            Err(NotReceived::Closed) => Some(Err(SendError(()))),
+            Err(NotReceived::Empty) => return false,
+        };
+        true
+    }
+
+    unsafe fn enqueue(self: Pin<&mut Self>, op: *const Op, case: u32, _: &mut Vec<Waker>) {
+        // SAFETY: (1) the node stays where it is.
+        let this = unsafe { self.get_unchecked_mut() };
+        // SAFETY: (1) the lock is held, says the caller.
+        let state = unsafe { this.reach.raw_lock().value() };
+        this.queued = true;
+        this.node.prepare(op, case, std::ptr::null_mut());
+        // SAFETY: as in `RecvCase`.
+        unsafe { state.senders.push(&this.node) };
+    }
+
+    fn conclude(self: Pin<&mut Self>, what: Fired, keep: bool, wakers: &mut Vec<Waker>) {
+        // SAFETY: (1) the node stays where it is.
+        let this = unsafe { self.get_unchecked_mut() };
+        this.queued = false;
+        let mut state = this.reach.lock();
+        if !keep {
+            if what == Fired::Granted {
+                wakers.extend(state.unreserve());
+            }
+            return;
+        }
+        drop(state);
+        this.output = Some(reserve::outcome(what).map(|()| Permit::new(this.reach)));
+    }
+
+    fn unlink(self: Pin<&mut Self>) {
+        // SAFETY: (1) the node stays where it is.
+        let this = unsafe { self.get_unchecked_mut() };
+        this.queued = false;
+        this.reach.lock().senders.unlink(&this.node);
+    }
+
+    fn output_slot(self: Pin<&mut Self>) -> *mut () {
+        // SAFETY: (1) the output is not pinned.
+        (&raw mut unsafe { self.get_unchecked_mut() }.output).cast()
+    }
+}
+
+/// Any other future. It is polled only while nothing waits in a channel for this select, so that never
+/// both it and a channel's case are done.
+pub struct FutureCase<F: Future> {
+    future: F,
+    output: Option<F::Output>,
+}
+
+impl<F: Future> FutureCase<F> {
+    pub(in super::super) fn new(future: F) -> Self {
+        Self {
+            future,
+            output: None,
+        }
+    }
+}
+
+impl<F: Future> TakeOutput for FutureCase<F> {
+    type Output = F::Output;
+
+    fn take_output(self: Pin<&mut Self>) -> F::Output {
+        // SAFETY: (1) the output is not pinned.
+        let this = unsafe { self.get_unchecked_mut() };
+        this.output
+            .take()
+            .expect("the case that was chosen has an output")
+    }
+}
+
+// SAFETY: (1) it has no lock and no node.
+unsafe impl<F: Future> Case for FutureCase<F> {
+    fn key(&self) -> usize {
+        0
+    }
+
+    fn acquire(&self) {}
+
+    unsafe fn release(&self) {}
+
+    unsafe fn try_commit(self: Pin<&mut Self>, _: &mut Vec<Waker>) -> bool {
+        false
+    }
+
+    unsafe fn enqueue(self: Pin<&mut Self>, _: *const Op, _: u32, _: &mut Vec<Waker>) {}
+
+    fn conclude(self: Pin<&mut Self>, _: Fired, _: bool, _: &mut Vec<Waker>) {
+        unreachable!("nobody fires a future")
+    }
+
+    fn unlink(self: Pin<&mut Self>) {}
+
+    fn poll_future(self: Pin<&mut Self>, cx: &mut Context<'_>) -> bool {
+        // SAFETY: (1) the future is pinned with us, and not moved.
+        let this = unsafe { self.get_unchecked_mut() };
+        // SAFETY: (1) as above.
+        match unsafe { Pin::new_unchecked(&mut this.future) }.poll(cx) {
+            Poll::Ready(value) => {
+                this.output = Some(value);
+                true
+            }
+            Poll::Pending => false,
+        }
+    }
+
+    fn output_slot(self: Pin<&mut Self>) -> *mut () {
+        // SAFETY: (1) the output is not pinned.
+        (&raw mut unsafe { self.get_unchecked_mut() }.output).cast()
+    }
+}
+
+/// A case whose condition may be false: then it is never ready.
+impl<C: TakeOutput> TakeOutput for Option<C> {
+    type Output = C::Output;
+
+    fn take_output(self: Pin<&mut Self>) -> C::Output {
+        self.as_pin_mut()
+            .expect("a case that is never ready is not chosen")
+            .take_output()
+    }
+}
+
+// SAFETY: as for the case within; None has no lock and no node.
+unsafe impl<C: Case> Case for Option<C> {
+    fn key(&self) -> usize {
+        // An address that no channel has, with the lowest place in the order: it is polled as a future.
+        self.as_ref().map_or(0, C::key)
+    }
+
+    fn acquire(&self) {
+        if let Some(case) = self {
+            case.acquire();
+        }
+    }
+
+    unsafe fn release(&self) {
+        if let Some(case) = self {
+            // SAFETY: the caller's promise.
+            unsafe { case.release() };
+        }
+    }
+
+    unsafe fn try_commit(self: Pin<&mut Self>, wakers: &mut Vec<Waker>) -> bool {
+        // SAFETY: the caller's promise.
+        self.as_pin_mut()
+            .is_some_and(|case| unsafe { case.try_commit(wakers) })
+    }
+
+    unsafe fn enqueue(self: Pin<&mut Self>, op: *const Op, case: u32, wakers: &mut Vec<Waker>) {
+        if let Some(inner) = self.as_pin_mut() {
+            // SAFETY: the caller's promise.
+            unsafe { inner.enqueue(op, case, wakers) };
+        }
+    }
+
+    fn conclude(self: Pin<&mut Self>, what: Fired, keep: bool, wakers: &mut Vec<Waker>) {
+        if let Some(case) = self.as_pin_mut() {
+            case.conclude(what, keep, wakers);
+        }
+    }
+
+    fn unlink(self: Pin<&mut Self>) {
+        if let Some(case) = self.as_pin_mut() {
+            case.unlink();
+        }
+    }
+
+    fn poll_future(self: Pin<&mut Self>, cx: &mut Context<'_>) -> bool {
+        self.as_pin_mut().is_some_and(|case| case.poll_future(cx))
+    }
+
+    fn output_slot(self: Pin<&mut Self>) -> *mut () {
+        self.as_pin_mut()
+            .map_or(std::ptr::null_mut(), C::output_slot)
+    }
+}
+
+macro_rules! opaque_debug {
+    ($(<$($parameter:tt),*> $case:ty, $name:literal;)*) => {
+        $(impl<$($parameter),*> fmt::Debug for $case {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.debug_struct($name).finish_non_exhaustive()
+            }
+        })*
+    };
+}
+
+opaque_debug! {
+    <T> SendCase<'_, T>, "SendCase";
+    <T> SendOptCase<'_, T>, "SendOptCase";
+    <T> ReserveCase<'_, T>, "ReserveCase";
+}
+
+impl<T, R: Reach<T>> fmt::Debug for RecvCase<T, R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RecvCase").finish_non_exhaustive()
+    }
+}
+
+impl<F: Future> fmt::Debug for FutureCase<F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("FutureCase").finish_non_exhaustive()
+    }
+}

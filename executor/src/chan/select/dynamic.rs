@@ -1,0 +1,260 @@
+//! A select over a list that is made at run time.
+
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+
+use super::super::core::Chan;
+use super::super::error::{RecvError, SendError};
+use super::super::receiver::Receiver;
+use super::super::sender::Sender;
+use super::case::{Case, FutureCase, RecvCase, SendCase};
+use super::engine::{DEFAULT, Selecting};
+use super::wait;
+
+/// Waits for several operations, as many as there are at run time, of which one happens.
+///
+/// Each case is used up when it was chosen, and the others stay: [`select`](Self::select) may be called
+/// again for them. The values of sends that were not chosen are dropped with the select, or by
+/// [`remove`](Self::remove).
+///
+/// # Examples
+///
+/// ```
+/// use gopark::chan::{self, Select};
+///
+/// gopark::block_on(async {
+///     let channels: Vec<_> = (0..3).map(|_| chan::bounded(1)).collect();
+///     channels[1].0.try_send("found").unwrap();
+///     let mut select = Select::new();
+///     for (_, receiver) in &channels {
+///         select.recv(receiver);
+///     }
+///     let mut selected = select.select().await;
+///     assert_eq!(selected.index(), 1);
+///     assert_eq!(selected.recv(&channels[1].1), Ok("found"));
+/// });
+/// ```
+#[derive(Default)]
+pub struct Select<'a> {
+    /// None once it was chosen or removed, so that the numbers stay.
+    cases: Vec<Option<Entry<'a>>>,
+    biased: bool,
+}
+
+struct Entry<'a> {
+    case: Pin<Box<dyn Case + Send + 'a>>,
+    /// The channel of a receive or a send.
+    chan: *const (),
+    kind: Kind,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    Recv,
+    Send,
+    Future,
+}
+
+// SAFETY: (1) the cases are Send; `chan` is an address to compare with.
+unsafe impl Send for Select<'_> {}
+
+impl<'a> Select<'a> {
+    /// A select without cases. Of the cases that are ready each is as likely to be chosen as any other.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// A select without cases that chooses the first of those that are ready.
+    pub fn new_biased() -> Self {
+        Self {
+            biased: true,
+            ..Self::default()
+        }
+    }
+
+    fn push(&mut self, entry: Entry<'a>) -> usize {
+        self.cases.push(Some(entry));
+        self.cases.len() - 1
+    }
+
+    /// Adds a receive, and returns its number.
+    pub fn recv<T: Send>(&mut self, receiver: &'a Receiver<T>) -> usize {
+        self.push(Entry {
+            chan: address(receiver.chan()),
+            case: Box::pin(RecvCase::new(receiver.chan())),
+            kind: Kind::Recv,
+        })
+    }
+
+    /// Adds a send, and returns its number.
+    pub fn send<T: Send>(&mut self, sender: &'a Sender<T>, value: T) -> usize {
+        self.push(Entry {
+            chan: address(sender.chan()),
+            case: Box::pin(SendCase::new(sender.chan(), value)),
+            kind: Kind::Send,
+        })
+    }
+
+    /// Adds any other future, and returns its number. Its output is dropped; have it leave what matters
+    /// elsewhere.
+    pub fn future<F: Future + Send + 'a>(&mut self, future: F) -> usize
+    where
+        F::Output: Send,
+    {
+        self.push(Entry {
+            chan: std::ptr::null(),
+            case: Box::pin(FutureCase::new(future)),
+            kind: Kind::Future,
+        })
+    }
+
+    /// Takes a case out; true if it was there. The other numbers stay.
+    pub fn remove(&mut self, index: usize) -> bool {
+        self.cases.get_mut(index).and_then(Option::take).is_some()
+    }
+
+    /// Waits for one of the cases. Without any it waits for ever.
+    ///
+    /// # Cancel safety
+    ///
+    /// A receive loses nothing. A send may have happened when the future is dropped while it waits.
+    ///
+    /// # Panics
+    ///
+    /// Panics if there are more than 64 cases.
+    pub async fn select(&mut self) -> Selected<'a> {
+        let biased = self.biased;
+        let (pins, numbers) = self.pins();
+        let chosen = Selecting::of_list(pins, (), biased, false).await;
+        self.take(numbers[chosen])
+    }
+
+    /// Blocks the thread until one of the cases has happened.
+    ///
+    /// # Panics
+    ///
+    /// Panics if there are more than 64 cases.
+    pub fn select_blocking(&mut self) -> Selected<'a> {
+        let biased = self.biased;
+        let (pins, numbers) = self.pins();
+        let chosen = wait(Selecting::of_list(pins, (), biased, false));
+        self.take(numbers[chosen])
+    }
+
+    /// One of the cases that are ready, if any is at this moment.
+    ///
+    /// # Panics
+    ///
+    /// Panics if there are more than 64 cases.
+    pub fn try_select(&mut self) -> Option<Selected<'a>> {
+        let biased = self.biased;
+        let (pins, numbers) = self.pins();
+        let chosen = wait(Selecting::of_list(pins, (), biased, true));
+        (chosen != DEFAULT).then(|| self.take(numbers[chosen]))
+    }
+
+    /// The cases that are left, and their numbers.
+    fn pins(&mut self) -> (Vec<Pin<&mut (dyn Case + '_)>>, Vec<usize>) {
+        let mut numbers = Vec::with_capacity(self.cases.len());
+        let mut pins: Vec<Pin<&mut (dyn Case + '_)>> = Vec::with_capacity(self.cases.len());
+        for (number, entry) in self.cases.iter_mut().enumerate() {
+            if let Some(entry) = entry {
+                numbers.push(number);
+                pins.push(entry.case.as_mut());
+            }
+        }
+        (pins, numbers)
+    }
+
+    fn take(&mut self, index: usize) -> Selected<'a> {
+        let entry = self.cases[index].take();
+        Selected {
+            index,
+            entry: entry.expect("a case that is left was chosen"),
+        }
+    }
+}
+
+fn address<T>(chan: &Chan<T>) -> *const () {
+    std::ptr::from_ref(chan).cast()
+}
+
+/// The case that a [`Select`] has chosen.
+pub struct Selected<'a> {
+    index: usize,
+    entry: Entry<'a>,
+}
+
+impl Selected<'_> {
+    /// Its number.
+    pub fn index(&self) -> usize {
+        self.index
+    }
+
+    /// What was received.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the channel is closed and empty.
+    ///
+    /// # Panics
+    ///
+    /// Panics if the case is no receive from this channel, or the message was taken before.
+    #[track_caller]
+    pub fn recv<T>(&mut self, receiver: &Receiver<T>) -> Result<T, RecvError> {
+        self.check(Kind::Recv, address(receiver.chan()));
+        let slot = self.entry.case.as_mut().output_slot();
+        let slot = slot.cast::<Option<Result<T, RecvError>>>();
+        // SAFETY: (1) a receive from this very channel, whose messages are of type T; (2) we borrow the
+        // case exclusively.
+        let output = unsafe { &mut *slot }.take();
+        output.expect("the message was taken before")
+    }
+
+    /// What came of the send.
+    ///
+    /// # Errors
+    ///
+    /// Gives the message back if the channel is closed.
+    ///
+    /// # Panics
+    ///
+    /// Panics if the case is no send into this channel, or was asked before.
+    #[track_caller]
+    pub fn send<T>(&mut self, sender: &Sender<T>) -> Result<(), SendError<T>> {
+        self.check(Kind::Send, address(sender.chan()));
+        let slot = self.entry.case.as_mut().output_slot();
+        let slot = slot.cast::<Option<Result<(), SendError<T>>>>();
+        // SAFETY: (1) a send into this very channel, whose messages are of type T; (2) we borrow the case
+        // exclusively.
+        let output = unsafe { &mut *slot }.take();
+        output.expect("the send was asked for before")
+    }
+
+    #[track_caller]
+    fn check(&self, kind: Kind, chan: *const ()) {
+        assert!(
+            self.entry.kind == kind && self.entry.chan == chan,
+            "case {} is not this operation; expected the channel that it was added with",
+            self.index
+        );
+    }
+}
+
+impl fmt::Debug for Select<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Select")
+            .field("cases", &self.cases.len())
+            .field("biased", &self.biased)
+            .finish()
+    }
+}
+
+impl fmt::Debug for Selected<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Selected")
+            .field("index", &self.index)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,308 @@
+//! The select itself: Go's `selectgo`, for operations that are polled and dropped.
+//!
+//! One round, in which nothing of the select is queued anywhere:
+//!
+//! 1. In random order each case is tried alone: a channel's under its lock, a future by its poll. That
+//!    makes a select of which something is ready cost one lock. (Not with a `default`: that must not be
+//!    taken for a look that is smeared over time.)
+//! 2. All locks are taken, in the order of their addresses. In random order each channel's case is tried
+//!    once more. If none is ready and there is a default, that is it: at this one instant nothing was.
+//! 3. Else all cases are queued, and only then are the locks given back.
+//!
+//! A peer that finds one of the queued nodes fires the operation by one exchange, so one case commits
+//! (`op.rs`). The next poll takes what was fired, and withdraws the others one lock at a time. A poll
+//! that finds nothing fired waits on; but if futures are among the cases, it withdraws all nodes first
+//! and begins a new round, so that no channel commits while a future is polled.
+//!
+//! Two selects that face each other take their locks in one order, so they do not wait for each other;
+//! and who is in step 2 is in no queue, so only who waits can be fired (Go's argument, `select.go`).
+
+use std::future::Future;
+use std::marker::{PhantomData, PhantomPinned};
+use std::pin::Pin;
+use std::ptr::NonNull;
+use std::task::{Context, Poll, Waker, ready};
+
+use gopark_net::note::{self, WaitReason};
+
+use super::super::core::wake_all;
+use super::super::op::Op;
+use super::case::Case;
+use super::order::Order;
+
+/// The most cases of one select.
+pub(super) const MAX_CASES: usize = 64;
+
+/// What a select chose: the number of a case, or this for the default.
+pub(super) const DEFAULT: usize = usize::MAX;
+
+/// A case of a select under way: a pinned borrow without its lifetime. (With it the compiler could not
+/// tell that a future which holds a select is Send: it knows the lifetimes of what lives across an
+/// await only as "some".)
+#[derive(Debug)]
+pub struct Raw(NonNull<dyn Case>);
+
+/// An array or a list of cases.
+pub trait Cases {
+    #[doc(hidden)]
+    fn raw(&mut self) -> &mut [Raw];
+}
+
+impl<const N: usize> Cases for [Raw; N] {
+    fn raw(&mut self) -> &mut [Raw] {
+        self
+    }
+}
+
+impl Cases for Vec<Raw> {
+    fn raw(&mut self) -> &mut [Raw] {
+        self
+    }
+}
+
+/// Takes the lifetime from a borrow.
+fn erase(case: Pin<&mut (dyn Case + '_)>) -> Raw {
+    // SAFETY: (1) nothing is moved out of the pin.
+    let case: *mut (dyn Case + '_) = unsafe { case.get_unchecked_mut() };
+    // SAFETY: (1) the types differ in a lifetime only, which `Selecting` keeps instead.
+    let case: *mut (dyn Case + 'static) = unsafe { std::mem::transmute(case) };
+    // SAFETY: (1) it comes from a reference.
+    Raw(unsafe { NonNull::new_unchecked(case) })
+}
+
+impl Raw {
+    fn pin(&mut self) -> Pin<&mut (dyn Case + '_)> {
+        // SAFETY: (1) `Selecting` holds the borrow that this was made from, and lends it out to one
+        // at a time, for it is borrowed itself.
+        let case = unsafe { self.0.as_mut() };
+        // SAFETY: (1) it was pinned.
+        unsafe { Pin::new_unchecked(case) }
+    }
+
+    fn get(&self) -> &(dyn Case + '_) {
+        // SAFETY: as in `pin`.
+        unsafe { self.0.as_ref() }
+    }
+}
+
+/// A select under way. `S` stands for what the cases are made of: it is Send if they are.
+pub struct Selecting<'c, C: Cases, S> {
+    cases: C,
+    op: Op,
+    biased: bool,
+    has_default: bool,
+    _borrows: PhantomData<(&'c mut (), S)>,
+    _pin: PhantomPinned,
+}
+
+// SAFETY: (1) the cases are borrowed by nobody else, and S, which stands for them, is Send.
+unsafe impl<C: Cases, S: Send> Send for Selecting<'_, C, S> {}
+
+impl<'c, const N: usize, S> Selecting<'c, [Raw; N], S> {
+    /// A select of an array; `_sample` tells the type that stands for the cases.
+    pub fn new(
+        cases: [Pin<&'c mut (dyn Case + 'c)>; N],
+        _sample: S,
+        biased: bool,
+        has_default: bool,
+    ) -> Self {
+        Self::over(cases.map(erase), biased, has_default)
+    }
+}
+
+impl<'c, S> Selecting<'c, Vec<Raw>, S> {
+    /// A select of a list.
+    pub(super) fn of_list(
+        cases: Vec<Pin<&'c mut (dyn Case + 'c)>>,
+        _sample: S,
+        biased: bool,
+        has_default: bool,
+    ) -> Self {
+        Self::over(cases.into_iter().map(erase).collect(), biased, has_default)
+    }
+}
+
+impl<C: Cases, S> Selecting<'_, C, S> {
+    fn over(mut cases: C, biased: bool, has_default: bool) -> Self {
+        let count = cases.raw().len();
+        assert!(
+            count <= MAX_CASES,
+            "a select of {count} cases; {MAX_CASES} is the most"
+        );
+        Self {
+            cases,
+            op: Op::new(),
+            biased,
+            has_default,
+            _borrows: PhantomData,
+            _pin: PhantomPinned,
+        }
+    }
+
+    fn case(&mut self, index: usize) -> Pin<&mut (dyn Case + '_)> {
+        self.cases.raw()[index].pin()
+    }
+
+    fn has_futures(&mut self) -> bool {
+        self.cases.raw().iter().any(|case| case.get().key() == 0)
+    }
+
+    fn order(&mut self) -> Order {
+        Order::new(self.cases.raw().len(), self.biased)
+    }
+
+    /// Step 1 for one case.
+    fn try_alone(&mut self, index: usize, cx: &mut Context<'_>, wakers: &mut Vec<Waker>) -> bool {
+        let mut case = self.case(index);
+        if case.key() == 0 {
+            return case.poll_future(cx);
+        }
+        case.acquire();
+        // SAFETY: (1) the lock is held; (2) in a round no node is linked.
+        let commits = unsafe { case.as_mut().try_commit(wakers) };
+        // SAFETY: (1) taken above.
+        unsafe { case.release() };
+        commits
+    }
+
+    /// One round; Pending after step 3.
+    fn round(&mut self, cx: &mut Context<'_>, wakers: &mut Vec<Waker>) -> Poll<usize> {
+        let mut order = self.order();
+        while let Some(index) = order.next() {
+            // With a default, a channel's turn comes when all are locked.
+            let now = !self.has_default || self.case(index).key() == 0;
+            if now && self.try_alone(index, cx, wakers) {
+                return Poll::Ready(index);
+            }
+        }
+        // Cloning may run anybody's code, so it is done before the locks are taken.
+        let waker = (!self.has_default).then(|| cx.waker().clone());
+        let locks = Locks::take(self.cases.raw());
+        let mut order = self.order();
+        while let Some(index) = order.next() {
+            // SAFETY: (1) all locks are held; (2) in a round no node is linked.
+            if unsafe { self.case(index).try_commit(wakers) } {
+                locks.release(self.cases.raw());
+                return Poll::Ready(index);
+            }
+        }
+        let Some(waker) = waker else {
+            locks.release(self.cases.raw());
+            return Poll::Ready(DEFAULT);
+        };
+        self.op.begin(waker);
+        let op = &raw const self.op;
+        for (index, case) in self.cases.raw().iter_mut().enumerate() {
+            // SAFETY: (1) all locks are held; (2) we are pinned, and drop unlinks all nodes before the
+            // operation goes.
+            unsafe { case.pin().enqueue(op, index as u32, wakers) };
+        }
+        locks.release(self.cases.raw());
+        Poll::Pending
+    }
+
+    /// Deals with what was fired, if it was, and takes all nodes back. Gives the case that was fired and
+    /// is kept.
+    fn finish(&mut self, keep: bool, wakers: &mut Vec<Waker>) -> Option<usize> {
+        let fired = self.op.withdraw();
+        let chosen = fired.map(|(what, case)| {
+            let index = case as usize;
+            self.case(index).conclude(what, keep, wakers);
+            index
+        });
+        for (index, case) in self.cases.raw().iter_mut().enumerate() {
+            if Some(index) != chosen && case.get().key() != 0 {
+                case.pin().unlink();
+            }
+        }
+        drop(self.op.reset());
+        chosen
+    }
+
+    fn poll_select(&mut self, cx: &mut Context<'_>, wakers: &mut Vec<Waker>) -> Poll<usize> {
+        if !self.op.is_idle() {
+            if self.op.rewake(cx.waker()).is_none() && !self.has_futures() {
+                note::park(WaitReason::Select);
+                return Poll::Pending;
+            }
+            if let Some(index) = self.finish(true, wakers) {
+                return Poll::Ready(index);
+            }
+        }
+        let polled = self.round(cx, wakers);
+        if polled.is_pending() {
+            note::park(WaitReason::Select);
+        }
+        polled
+    }
+}
+
+impl<C: Cases, S> Future for Selecting<'_, C, S> {
+    type Output = usize;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<usize> {
+        // SAFETY: (1) the operation is not moved.
+        let this = unsafe { self.get_unchecked_mut() };
+        let budget = ready!(note::poll_proceed(cx));
+        let mut wakers = Vec::new();
+        let polled = this.poll_select(cx, &mut wakers);
+        wake_all(wakers);
+        if polled.is_ready() {
+            budget.made_progress();
+        }
+        polled
+    }
+}
+
+impl<C: Cases, S> Drop for Selecting<'_, C, S> {
+    fn drop(&mut self) {
+        if !self.op.is_idle() {
+            let mut wakers = Vec::new();
+            self.finish(false, &mut wakers);
+            wake_all(wakers);
+        }
+    }
+}
+
+impl<C: Cases, S> std::fmt::Debug for Selecting<'_, C, S> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Selecting").finish_non_exhaustive()
+    }
+}
+
+/// The locks of all channels of a select, taken: the cases by the addresses of their locks.
+struct Locks {
+    order: [u8; MAX_CASES],
+}
+
+impl Locks {
+    fn take(cases: &[Raw]) -> Self {
+        let mut order = [0; MAX_CASES];
+        for (index, place) in order[..cases.len()].iter_mut().enumerate() {
+            *place = index as u8;
+        }
+        // Few as a rule, and then this is quicker than it looks.
+        order[..cases.len()].sort_unstable_by_key(|&index| cases[index as usize].get().key());
+        let locks = Self { order };
+        locks.each(cases, |case| case.acquire());
+        locks
+    }
+
+    fn release(self, cases: &[Raw]) {
+        // SAFETY: (1) `take` took each of them, once.
+        self.each(cases, |case| unsafe { case.release() });
+    }
+
+    /// Each lock once, in order.
+    fn each(&self, cases: &[Raw], f: impl Fn(&(dyn Case + '_))) {
+        let mut last = 0;
+        for &index in &self.order[..cases.len()] {
+            let case = cases[index as usize].get();
+            let key = case.key();
+            if key != last {
+                last = key;
+                f(case);
+            }
+        }
+    }
+}

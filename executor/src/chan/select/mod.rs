@@ -1,0 +1,19 @@
+//! Waiting for several things at once: `select!`, `select_blocking!`, and [`Select`].
+
+mod arms;
+mod case;
+mod dynamic;
+mod engine;
+mod order;
+mod probe;
+
+pub use case::{Case, TakeOutput};
+pub use dynamic::{Select, Selected};
+use engine::Cases;
+pub use engine::Selecting;
+pub use probe::{FutureProbe, Probe, sample};
+
+/// Runs a select on a plain thread; for `select_blocking!`.
+pub fn wait<C: Cases, S>(selecting: Selecting<'_, C, S>) -> usize {
+    super::blocking::wait(selecting)
+}

@@ -1,0 +1,88 @@
+//! From what is written in an arm of `select!` to a case: an operation on a channel is one, and any other
+//! future becomes one.
+//!
+//! The macro calls `Probe(expression).into_case()`. For the operations of channels that is a method of
+//! the type itself, which goes before that of a trait; for all else it is [`FutureProbe`]'s.
+
+use std::future::IntoFuture;
+use std::marker::PhantomData;
+
+use super::super::core::Chan;
+use super::super::receiver::Receiver;
+use super::super::recv::Recv;
+use super::super::reserve::Reserve;
+use super::super::send::{Send, SendOpt};
+use super::case::{FutureCase, RecvCase, ReserveCase, SendCase, SendOptCase};
+
+/// See the module.
+#[derive(Debug)]
+pub struct Probe<T>(pub T);
+
+const BEGUN: &str = "an operation that was polled before was given to select! by value; give a pinned \
+                     reference to it";
+
+impl<'a, T> Probe<Recv<'a, T>> {
+    /// The case of a receive.
+    #[inline]
+    pub fn into_case(self) -> RecvCase<T, &'a Chan<T>> {
+        let (chan, waiter) = self.0.parts();
+        assert!(waiter.is_idle(), "{BEGUN}");
+        RecvCase::new(chan)
+    }
+}
+
+impl<T> Probe<Receiver<T>> {
+    /// The case of a receive from a channel of one's own, such as a timer's.
+    pub fn into_case(self) -> RecvCase<T, Receiver<T>> {
+        RecvCase::new(self.0)
+    }
+}
+
+impl<'a, T> Probe<Send<'a, T>> {
+    /// The case of a send.
+    #[inline]
+    pub fn into_case(mut self) -> SendCase<'a, T> {
+        let value = self.0.take_fresh();
+        SendCase::new(self.0.reach(), value.expect(BEGUN))
+    }
+}
+
+impl<'a, T> Probe<SendOpt<'a, T>> {
+    /// The case of a send that leaves its value with the caller.
+    pub fn into_case(self) -> SendOptCase<'a, T> {
+        let (chan, source) = self.0.into_parts().expect(BEGUN);
+        SendOptCase::new(chan, source)
+    }
+}
+
+impl<'a, T> Probe<Reserve<'a, T>> {
+    /// The case of a reservation.
+    pub fn into_case(self) -> ReserveCase<'a, T> {
+        let (chan, waiter) = self.0.parts();
+        assert!(waiter.is_idle(), "{BEGUN}");
+        ReserveCase::new(chan)
+    }
+}
+
+/// See the module.
+pub trait FutureProbe {
+    /// The future.
+    type Future: Future;
+
+    /// The case of a future.
+    fn into_case(self) -> FutureCase<Self::Future>;
+}
+
+impl<F: IntoFuture> FutureProbe for Probe<F> {
+    type Future = F::IntoFuture;
+
+    #[inline]
+    fn into_case(self) -> FutureCase<F::IntoFuture> {
+        FutureCase::new(self.0.into_future())
+    }
+}
+
+/// Stands for the type of `cases`.
+pub fn sample<S>(_cases: &S) -> PhantomData<S> {
+    PhantomData
+}
