@@ -191,8 +191,8 @@ fn decode(state: u32) -> Option<(Fired, u32)> {
 /// All fields but `op` and `case` belong to the lock of the channel.
 #[derive(Debug)]
 pub(crate) struct Node {
-    prev: Cell<*const Node>,
-    next: Cell<*const Node>,
+    prev: Cell<*const Self>,
+    next: Cell<*const Self>,
     linked: Cell<bool>,
     op: Cell<*const Op>,
     case: Cell<u32>,

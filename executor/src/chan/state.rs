@@ -374,6 +374,8 @@ impl<T> State<T> {
 /// The node must be a sender's, and have been fired with `Sent` by the caller, which so owns the value.
 unsafe fn take_value<T>(node: &Node) -> T {
     let slot = node.value().cast::<MaybeUninit<T>>();
+    // SAFETY: (1) the slot lives as long as its node was linked, under the lock that we hold.
+    let value = unsafe { slot.read() };
     // SAFETY: (1) the sender waits with its value in the slot, and leaves it alone once it was fired.
-    unsafe { slot.read().assume_init() }
+    unsafe { value.assume_init() }
 }

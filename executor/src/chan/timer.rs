@@ -46,7 +46,7 @@ pub fn at(deadline: Instant) -> Receiver<Instant> {
         // A channel of capacity 1 that nobody has seen yet has room.
         let _ = sender.try_send(now);
     } else {
-        crate::spawn(feed_once(sender, deadline));
+        crate::task::spawn(feed_once(sender, deadline));
     }
     receiver
 }
@@ -86,7 +86,7 @@ pub fn tick(period: Duration) -> Receiver<Instant> {
     let (sender, receiver) = super::bounded(1);
     let mut ticks = time::interval_at(Instant::now().saturating_add(period), period);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
-    crate::spawn(feed(sender, ticks));
+    crate::task::spawn(feed(sender, ticks));
     receiver
 }
 

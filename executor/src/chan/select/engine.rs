@@ -167,8 +167,7 @@ impl<C: Cases, S> Selecting<'_, C, S> {
 
     /// One round; Pending after step 3.
     fn round(&mut self, cx: &mut Context<'_>, wakers: &mut Vec<Waker>) -> Poll<usize> {
-        let mut order = self.order();
-        while let Some(index) = order.next() {
+        for index in self.order() {
             // With a default, a channel's turn comes when all are locked.
             let now = !self.has_default || self.case(index).key() == 0;
             if now && self.try_alone(index, cx, wakers) {
@@ -178,8 +177,7 @@ impl<C: Cases, S> Selecting<'_, C, S> {
         // Cloning may run anybody's code, so it is done before the locks are taken.
         let waker = (!self.has_default).then(|| cx.waker().clone());
         let locks = Locks::take(self.cases.raw());
-        let mut order = self.order();
-        while let Some(index) = order.next() {
+        for index in self.order() {
             // SAFETY: (1) all locks are held; (2) in a round no node is linked.
             if unsafe { self.case(index).try_commit(wakers) } {
                 locks.release(self.cases.raw());
