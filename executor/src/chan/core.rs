@@ -1,6 +1,8 @@
 //! A channel: its state under the lock, the counts of its handles, and the wakes that follow.
 
+use std::cell::{Cell, UnsafeCell};
 use std::fmt;
+use std::mem::MaybeUninit;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Waker};
@@ -88,54 +90,116 @@ impl<T> Reach<T> for &Chan<T> {
     }
 }
 
-/// An operation that waits at one channel: what lies in its future.
-#[derive(Debug)]
+/// An operation that waits at one channel: what lies in its future. It is made only when it has to
+/// wait: an operation that need not pays for one word.
 pub(crate) struct Waiter {
-    pub(crate) op: Op,
-    pub(crate) node: Node,
+    /// Whether `parts` are there, and the operation waits or was fired. The owner's.
+    waits: Cell<bool>,
+    parts: UnsafeCell<MaybeUninit<Parts>>,
 }
 
+struct Parts {
+    op: Op,
+    node: Node,
+}
+
+// SAFETY: (1) `waits` is the owner's; (2) operation and node are Sync.
+unsafe impl Send for Waiter {}
+// SAFETY: as for Send: through `&Waiter` only the futures of this module act, by `&mut` of theirs.
+unsafe impl Sync for Waiter {}
+
 impl Waiter {
+    #[inline]
     pub(crate) const fn new() -> Self {
         Self {
-            op: Op::new(),
-            node: Node::new(),
+            waits: Cell::new(false),
+            parts: UnsafeCell::new(MaybeUninit::uninit()),
         }
     }
 
     /// Whether nothing is waited for: the next poll is the first.
     #[inline]
     pub(crate) fn is_idle(&self) -> bool {
-        self.op.is_idle()
+        !self.waits.get()
+    }
+
+    /// Begins to wait, with `value` for a send, and gives the node to be linked: by the caller, who holds
+    /// the lock, before it lets go of that.
+    pub(crate) fn begin(&self, waker: Waker, value: *mut ()) -> &Node {
+        debug_assert!(self.is_idle());
+        let parts = Parts {
+            op: Op::new(),
+            node: Node::new(),
+        };
+        // SAFETY: (1) the owner, and nothing is linked.
+        unsafe { &mut *self.parts.get() }.write(parts);
+        self.waits.set(true);
+        let parts = self.parts();
+        parts.node.prepare(&parts.op, 0, value);
+        parts.op.begin(waker);
+        &parts.node
+    }
+
+    fn parts(&self) -> &Parts {
+        debug_assert!(self.waits.get());
+        // SAFETY: (1) nobody has `&mut` of the parts while they are there.
+        let parts = unsafe { &*self.parts.get() };
+        // SAFETY: (1) `waits`: they are there.
+        unsafe { parts.assume_init_ref() }
+    }
+
+    pub(crate) fn node(&self) -> &Node {
+        &self.parts().node
+    }
+
+    /// See `Op::rewake`.
+    #[inline]
+    pub(crate) fn rewake(&self, waker: &Waker) -> Option<Fired> {
+        self.parts().op.rewake(waker).map(|(what, _)| what)
+    }
+
+    /// Waits no more: nothing is linked, and who fired the operation has done with it.
+    fn end(&self) {
+        debug_assert!(!self.node().is_linked());
+        self.waits.set(false);
+        // SAFETY: (1) the owner, and nobody else has them any more.
+        let parts = unsafe { &mut *self.parts.get() };
+        // The waker may be anybody's, and goes outside of the lock. Fired out of WAIT it was taken.
+        // SAFETY: (1) `waits` said that they are there, and says no more so.
+        unsafe { parts.assume_init_drop() };
     }
 
     /// Ends the operation, which was fired: passes through the lock (op rule 4), where `f` may do what
     /// is left to do.
     #[inline]
     pub(crate) fn conclude<T, R>(&self, chan: &Chan<T>, f: impl FnOnce(&mut State<T>) -> R) -> R {
-        let mut state = chan.lock();
-        debug_assert!(!self.node.is_linked());
-        let result = f(&mut state);
-        drop(state);
-        // Fired out of WAIT its waker was taken; out of REWAKING it is still there.
-        drop(self.op.reset());
+        let result = f(&mut chan.lock());
+        self.end();
         result
     }
 
-    /// Gives the operation up, if it waits: unlinks the node, and says what was fired nevertheless,
-    /// with which `f` then deals, under the lock.
+    /// Gives the operation up, which waits: `f` unlinks the node, and deals with what was fired
+    /// nevertheless, under the lock.
     pub(crate) fn withdraw<T, R>(
         &self,
         chan: &Chan<T>,
-        f: impl FnOnce(&mut State<T>, Option<Fired>) -> R,
+        f: impl FnOnce(&mut State<T>, &Node, Option<Fired>) -> R,
     ) -> R {
         let mut state = chan.lock();
-        let fired = self.op.fired().map(|(what, _)| what);
-        let result = f(&mut state, fired);
-        debug_assert!(!self.node.is_linked());
+        let parts = self.parts();
+        let fired = parts.op.fired().map(|(what, _)| what);
+        let result = f(&mut state, &parts.node, fired);
         drop(state);
-        drop(self.op.reset());
+        self.end();
         result
+    }
+}
+
+impl fmt::Debug for Waiter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Waiter")
+            .field("waits", &self.waits.get())
+            .finish_non_exhaustive()
     }
 }
 

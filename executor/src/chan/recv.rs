@@ -66,12 +66,12 @@ pub(super) unsafe fn poll_recv<T>(
         // SAFETY: the caller's promise.
         ready!(unsafe { begin(chan, waiter, cx) })
     } else {
-        match waiter.op.rewake(cx.waker()) {
+        match waiter.rewake(cx.waker()) {
             None => {
                 note::park(WaitReason::ChanRecv);
                 return Poll::Pending;
             }
-            Some((what, _)) => conclude(chan, waiter, what),
+            Some(what) => conclude(chan, waiter, what),
         }
     };
     budget.made_progress();
@@ -108,10 +108,9 @@ unsafe fn begin<T>(
             foreign = Some(cx.waker().clone());
             continue;
         };
-        waiter.node.prepare(&waiter.op, 0, std::ptr::null_mut());
-        waiter.op.begin(waker);
+        let node = waiter.begin(waker, std::ptr::null_mut());
         // SAFETY: the caller's promise.
-        unsafe { state.receivers.push(&waiter.node) };
+        unsafe { state.receivers.push(node) };
         let granted = state.grant_for_receiver();
         drop(state);
         wake(granted);
@@ -141,8 +140,8 @@ pub(super) fn withdraw<T>(chan: &Chan<T>, waiter: &Waiter) {
 
 #[cold]
 fn withdraw_slow<T>(chan: &Chan<T>, waiter: &Waiter) {
-    let waker = waiter.withdraw(chan, |state, fired| {
-        state.receivers.unlink(&waiter.node);
+    let waker = waiter.withdraw(chan, |state, node, fired| {
+        state.receivers.unlink(node);
         (fired == Some(Fired::Promised))
             .then(|| state.break_promise())
             .flatten()

@@ -158,7 +158,7 @@ pub(super) unsafe fn poll_reserve<T>(
         // SAFETY: the caller's promise.
         ready!(unsafe { begin(chan, waiter, cx) })
     } else {
-        let Some((what, _)) = waiter.op.rewake(cx.waker()) else {
+        let Some(what) = waiter.rewake(cx.waker()) else {
             note::park(WaitReason::ChanSend);
             return Poll::Pending;
         };
@@ -201,10 +201,9 @@ unsafe fn begin<T>(
             foreign = Some(cx.waker().clone());
             continue;
         };
-        waiter.node.prepare(&waiter.op, 0, std::ptr::null_mut());
-        waiter.op.begin(waker);
+        let node = waiter.begin(waker, std::ptr::null_mut());
         // SAFETY: the caller's promise.
-        unsafe { state.senders.push(&waiter.node) };
+        unsafe { state.senders.push(node) };
         drop(state);
         note::park(WaitReason::ChanSend);
         return Poll::Pending;
@@ -216,8 +215,8 @@ pub(super) fn withdraw<T>(chan: &Chan<T>, waiter: &Waiter) {
     if waiter.is_idle() {
         return;
     }
-    let waker = waiter.withdraw(chan, |state, fired| {
-        state.senders.unlink(&waiter.node);
+    let waker = waiter.withdraw(chan, |state, node, fired| {
+        state.senders.unlink(node);
         (fired == Some(Fired::Granted))
             .then(|| state.unreserve())
             .flatten()

@@ -83,9 +83,8 @@ impl<'a, T> Send<'a, T> {
             Stage::Done => return None,
             Stage::Fresh => {}
             Stage::Waiting => {
-                let waiter = &self.waiter;
-                let sent = waiter.withdraw(self.chan, |state, fired| {
-                    state.senders.unlink(&waiter.node);
+                let sent = self.waiter.withdraw(self.chan, |state, node, fired| {
+                    state.senders.unlink(node);
                     fired == Some(Fired::Sent)
                 });
                 if sent {
@@ -151,11 +150,9 @@ impl<'a, T> Send<'a, T> {
             };
             self.slot.get_mut().write(value);
             self.stage = Stage::Waiting;
-            let waiter = &self.waiter;
-            waiter.node.prepare(&waiter.op, 0, self.slot.get().cast());
-            waiter.op.begin(waker);
+            let node = self.waiter.begin(waker, self.slot.get().cast());
             // SAFETY: (1) the future is pinned, and its drop withdraws.
-            unsafe { state.senders.push(&waiter.node) };
+            unsafe { state.senders.push(node) };
             drop(state);
             note::park(WaitReason::ChanSend);
             return Poll::Pending;
@@ -173,7 +170,7 @@ impl<T> Future for Send<'_, T> {
         let result = if this.waiter.is_idle() {
             ready!(this.begin(cx))
         } else {
-            let Some((what, _)) = this.waiter.op.rewake(cx.waker()) else {
+            let Some(what) = this.waiter.rewake(cx.waker()) else {
                 note::park(WaitReason::ChanSend);
                 return Poll::Pending;
             };
