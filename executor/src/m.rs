@@ -36,6 +36,7 @@ use std::thread::Thread;
 
 use concurrent_queue::ConcurrentQueue;
 use crossbeam_utils::CachePadded;
+use gopark_net::note::WaitReason;
 
 use crate::current;
 use crate::g::{Meta, Runnable, Shard, ShardOwner, Site};
@@ -84,6 +85,8 @@ pub(crate) struct M {
     /// For how many more turns this root, whose thread was stuck in the poll of a task, runs its own work
     /// alone.
     aloof: AtomicU32,
+    /// Why the root of this `block_on` waits: the number of a `WaitReason`, written by its thread.
+    root_wait: AtomicU8,
     mailbox: ConcurrentQueue<Runnable>,
     local_shard: Shard,
 }
@@ -142,6 +145,7 @@ impl M {
             summons: AtomicU8::new(0),
             verdict: Mutex::new(None),
             aloof: AtomicU32::new(0),
+            root_wait: AtomicU8::new(WaitReason::Other as u8),
             mailbox: ConcurrentQueue::unbounded(),
             local_shard: Shard::with_bound(Arc::as_ptr(&sched), this.as_ptr()),
             sched,
@@ -160,6 +164,18 @@ impl M {
     /// Where the `block_on` is that this thread is inside.
     pub(crate) fn root(&self) -> Option<&'static Location<'static>> {
         self.root
+    }
+
+    /// Why the root waits. What waits for nothing, for there is no root, waits for tasks.
+    pub(crate) fn root_wait(&self) -> WaitReason {
+        if self.root.is_none() {
+            return WaitReason::Join;
+        }
+        WaitReason::from_u8(self.root_wait.load(Ordering::Relaxed))
+    }
+
+    pub(crate) fn set_root_wait(&self, reason: WaitReason) {
+        self.root_wait.store(reason as u8, Ordering::Relaxed);
     }
 
     /// Whether this thread may be lent to what blocks: nothing that is bound to it would wait.

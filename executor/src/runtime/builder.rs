@@ -7,7 +7,7 @@ use std::{fmt, io};
 
 use super::{Runtime, env};
 use crate::sched::idle::MAX_PROCS;
-use crate::sched::{Config, Flavor, Sched, StallPolicy};
+use crate::sched::{Config, DeadlockPolicy, Flavor, Sched, StallPolicy};
 
 /// How many Ms may block at the same time unless [`Builder::max_blocking`] says otherwise; tokio's figure.
 const DEFAULT_MAX_BLOCKING: usize = 512;
@@ -41,6 +41,7 @@ pub struct Builder {
     max_blocking: usize,
     keep_alive: Duration,
     strict_procs: bool,
+    deadlock_policy: DeadlockPolicy,
 }
 
 impl Builder {
@@ -69,6 +70,7 @@ impl Builder {
             max_blocking: DEFAULT_MAX_BLOCKING,
             keep_alive: DEFAULT_KEEP_ALIVE,
             strict_procs: false,
+            deadlock_policy: DeadlockPolicy::default(),
         }
     }
 
@@ -171,6 +173,15 @@ impl Builder {
         self
     }
 
+    /// What is done when nothing can run any more, as far as the runtime can see: nothing is runnable, no
+    /// timer is armed, no socket is open, nothing blocks, and all that live wait for channels, locks, tasks and
+    /// the like. Without this call it is said, a second later and once. On the multi-thread flavour
+    /// nothing is done.
+    pub fn deadlock_policy(mut self, policy: DeadlockPolicy) -> Self {
+        self.deadlock_policy = policy;
+        self
+    }
+
     /// Whether a task that comes back from a blocking section without its processor waits for one.
     /// Without this call it goes on at once to the end of its poll, so that for a moment more than
     /// `procs` tasks may compute. The current-thread flavour always waits.
@@ -228,6 +239,7 @@ impl Builder {
             max_blocking: self.max_blocking,
             keep_alive: self.keep_alive,
             strict_procs: self.strict_procs,
+            deadlock_policy: self.deadlock_policy,
         })?;
         Ok(Runtime::from_sched(sched))
     }

@@ -121,7 +121,7 @@ impl Handle {
     }
 
     /// The tasks that live in the runtime, by id: where they were spawned and what they wait for.
-    /// The list is made while the runtime goes on. Tasks of `spawn_local` are not in it.
+    /// The list is made while the runtime goes on.
     ///
     /// # Examples
     ///

@@ -33,7 +33,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub use crate::metrics::Metrics;
-pub use crate::sched::{Flavor, StallPolicy};
+pub use crate::sched::{DeadlockPolicy, Flavor, StallPolicy};
 pub use builder::Builder;
 pub(crate) use default::default_runtime;
 pub use enter::EnterGuard;
@@ -43,6 +43,7 @@ pub use handle::{Handle, TryCurrentError};
 pub use set_procs::SetProcsError;
 pub use still_running::StillRunning;
 pub use tasks::TaskInfo;
+pub(crate) use tasks::tasks as tasks_of;
 
 use crate::g::JoinHandle;
 use crate::sched::Sched;

@@ -4,7 +4,7 @@ use std::panic::Location;
 
 use gopark_net::note::WaitReason;
 
-use crate::g::{Id, RawTask};
+use crate::g::{Id, RawTask, Shard};
 use crate::sched::Sched;
 
 /// A task at the moment it was looked at, from [`Handle::tasks`](super::Handle::tasks).
@@ -31,24 +31,31 @@ impl std::fmt::Display for TaskInfo {
     }
 }
 
-/// Everything that is registered; tasks of `spawn_local` are not.
-pub(super) fn tasks(sched: &Sched) -> Vec<TaskInfo> {
+/// Everything that is registered.
+pub(crate) fn tasks(sched: &Sched) -> Vec<TaskInfo> {
     let mut tasks = Vec::new();
     for shard in sched.shards() {
-        shard.visit(|task| {
-            // SAFETY: (1) from a slot.
-            let task = unsafe { RawTask::from_slot(task) };
-            // SAFETY: (1) the visit keeps the task from dying.
-            let meta = unsafe { task.meta() };
-            // SAFETY: (1) its slot is taken, so its future lives, and so does its site: g rule 4.
-            let location = unsafe { &*meta.site() }.location();
-            tasks.push(TaskInfo {
-                id: meta.id(),
-                location,
-                wait_reason: meta.wait_reason(),
-            });
-        });
+        list(shard, &mut tasks);
+    }
+    for m in sched.ms() {
+        list(m.local_shard(), &mut tasks);
     }
     tasks.sort_by_key(|task| task.id);
     tasks
+}
+
+fn list(shard: &Shard, tasks: &mut Vec<TaskInfo>) {
+    shard.visit(|task| {
+        // SAFETY: (1) from a slot.
+        let task = unsafe { RawTask::from_slot(task) };
+        // SAFETY: (1) the visit keeps the task from dying.
+        let meta = unsafe { task.meta() };
+        // SAFETY: (1) its slot is taken, so its future lives, and so does its site: g rule 4.
+        let location = unsafe { &*meta.site() }.location();
+        tasks.push(TaskInfo {
+            id: meta.id(),
+            location,
+            wait_reason: meta.wait_reason(),
+        });
+    });
 }

@@ -29,11 +29,12 @@
 //! `park.rs` idle Ms, and how they are woken · `netpoll.rs` the M in the reactor, timers ·
 //! `start.rs` threads, giving a P to an M · `spawn.rs` tasks come in · `root.rs` threads inside
 //! `block_on` · `blocking.rs` Ms that block · `jobs.rs` closures that block · `retake.rs` what the
-//! monitor does · `waiting.rs` Ms that wait for a P · `procs.rs` how many Ps there are ·
+//! monitor does · `deadlock.rs` when nothing can run · `waiting.rs` Ms that wait for a P · `procs.rs` how many Ps there are ·
 //! `shutdown.rs` the end, `attend.rs` timers and events during it.
 
 mod attend;
 mod blocking;
+mod deadlock;
 mod find;
 pub(crate) mod idle;
 mod jobs;
@@ -73,6 +74,7 @@ use park::IdleMs;
 use procs::Procs;
 
 pub(crate) use blocking::{block, block_eager};
+pub use deadlock::DeadlockPolicy;
 pub(crate) use root::block_on;
 pub(crate) use spawn::{spawn, spawn_blocking, spawn_local};
 pub(crate) use timers::{current_clock, timer_home};
@@ -92,6 +94,7 @@ pub(crate) struct Config {
     pub(crate) max_blocking: usize,
     pub(crate) keep_alive: Duration,
     pub(crate) strict_procs: bool,
+    pub(crate) deadlock_policy: DeadlockPolicy,
 }
 
 impl Config {
@@ -190,6 +193,8 @@ pub(crate) struct Sched {
     refused_until: AtomicU64,
     /// The closer gave up on a task, and forgot one count of the `Arc` for it.
     abandoned: AtomicBool,
+    /// A deadlock was reported.
+    deadlock_said: AtomicBool,
     /// The closer has closed the timers and shut the reactor down.
     silent: AtomicBool,
     ended: (Mutex<()>, Condvar),
@@ -253,6 +258,7 @@ impl Sched {
                 started: std::time::Instant::now(),
                 refused_until: AtomicU64::new(0),
                 abandoned: AtomicBool::new(false),
+                deadlock_said: AtomicBool::new(false),
                 silent: AtomicBool::new(false),
                 ended: (Mutex::new(()), Condvar::new()),
                 counters: SharedCounters::default(),

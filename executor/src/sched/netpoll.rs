@@ -29,7 +29,7 @@ impl Sched {
         let mut ready = Vec::new();
         loop {
             if !self.may_rise(m) && !m.claimed.load(Ordering::Relaxed) {
-                let timeout = self.publish_poll_until();
+                let (timeout, asks) = self.with_patience(self.publish_poll_until());
                 self.counters.reactor_waits.add_shared(1);
                 m.seat.leave();
                 self.poll_reactor(timeout, &mut ready);
@@ -39,6 +39,9 @@ impl Sched {
                 self.collect_due_timers(&mut ready);
                 if ready.is_empty() {
                     self.auto_advance(m, &mut ready);
+                }
+                if asks && ready.is_empty() && !self.may_rise(m) {
+                    self.say_deadlock();
                 }
             }
             let claimed = !self.get_up(m, |ms, me| ms.leave_poller(me));

@@ -79,7 +79,10 @@ fn block_on_as_m<F: Future>(
                 output = Some(value);
                 true
             }
-            Poll::Pending => false,
+            Poll::Pending => {
+                m.set_root_wait(note::wait_reason());
+                false
+            }
         }
     };
     sched.run(&m, Some(&mut poll));

@@ -61,7 +61,7 @@ impl fmt::Display for Stall<'_> {
 }
 
 /// To the `tracing` or `log` facade if that feature is on, else to the standard error.
-fn warn(message: fmt::Arguments<'_>) {
+pub(crate) fn warn(message: fmt::Arguments<'_>) {
     #[cfg(feature = "tracing")]
     tracing::warn!(target: "gopark", "{message}");
     #[cfg(feature = "log")]
