@@ -128,7 +128,7 @@ impl Waiter {
     pub(crate) fn begin(&self, waker: Waker, value: *mut ()) -> &Node {
         debug_assert!(self.is_idle());
         let parts = Parts {
-            op: Op::new(),
+            op: Op::alone(),
             node: Node::new(),
         };
         // SAFETY: (1) the owner, and nothing is linked.
@@ -148,19 +148,45 @@ impl Waiter {
         unsafe { parts.assume_init_ref() }
     }
 
-    pub(crate) fn node(&self) -> &Node {
-        &self.parts().node
+    /// What the operation was fired with, if it was; else sees to it that the waker of `cx` is the one that
+    /// is woken.
+    #[inline]
+    pub(crate) fn rewake<T>(&self, chan: &Chan<T>, cx: &Context<'_>) -> Option<Fired> {
+        let fired = self.fired();
+        if fired.is_some() {
+            return fired;
+        }
+        self.rewake_slow(chan, cx)
     }
 
-    /// See `Op::rewake`.
     #[inline]
-    pub(crate) fn rewake(&self, waker: &Waker) -> Option<Fired> {
-        self.parts().op.rewake(waker).map(|(what, _)| what)
+    fn fired(&self) -> Option<Fired> {
+        self.parts().op.fired().map(|(what, _)| what)
+    }
+
+    #[cold]
+    fn rewake_slow<T>(&self, chan: &Chan<T>, cx: &Context<'_>) -> Option<Fired> {
+        let state = chan.lock();
+        let known = self.fired().is_some() || self.parts().op.will_wake(cx.waker());
+        drop(state);
+        if !known {
+            // Outside the lock: `clone` and `drop` may be anybody's.
+            let mut waker = Some(cx.waker().clone());
+            let state = chan.lock();
+            if self.fired().is_none() {
+                waker = waker
+                    .take()
+                    .and_then(|waker| self.parts().op.replace_waker(waker));
+            }
+            drop(state);
+            drop(waker);
+        }
+        self.fired()
     }
 
     /// Waits no more: nothing is linked, and who fired the operation has done with it.
     fn end(&self) {
-        debug_assert!(!self.node().is_linked());
+        debug_assert!(!self.parts().node.is_linked());
         self.waits.set(false);
         // SAFETY: (1) the owner, and nobody else has them any more.
         let parts = unsafe { &mut *self.parts.get() };
@@ -169,13 +195,11 @@ impl Waiter {
         unsafe { parts.assume_init_drop() };
     }
 
-    /// Ends the operation, which was fired: passes through the lock (op rule 4), where `f` may do what
-    /// is left to do.
+    /// Ends the operation, which was fired.
     #[inline]
-    pub(crate) fn conclude<T, R>(&self, chan: &Chan<T>, f: impl FnOnce(&mut State<T>) -> R) -> R {
-        let result = f(&mut chan.lock());
+    pub(crate) fn conclude(&self) {
+        debug_assert!(self.fired().is_some());
         self.end();
-        result
     }
 
     /// Gives the operation up, which waits: `f` unlinks the node, and deals with what was fired

@@ -14,14 +14,19 @@
 //! (1, 3, 4, 5) the owner: the poll, or the drop, of the future that the operation lies in; (2) a peer,
 //! under the lock of the channel that the fired node is queued in.
 //!
+//! An operation that waits at one channel *alone* needs no exchange: there (1), (2), (4) and (5) all are
+//! under that channel's lock, and REWAKING is left out. A select is under no one lock.
+//!
 //! # Rules
 //!
 //! 1. An operation is fired at most once for each `begin`, by one exchange of `state`; so of several
 //!    channels that a select waits at one commits. Only who fires it takes its waker.
-//! 2. `waker` is touched by the owner in IDLE and REWAKING, and by who fires it out of WAIT.
+//! 2. `waker` is touched by the owner in IDLE and REWAKING, and by who fires it out of WAIT; of an
+//!    operation that waits alone, under the lock.
 //! 3. An operation outlives its nodes in the queues: the owner unlinks them before it goes.
-//! 4. The owner of an operation that was fired passes through the lock of that channel before it lets
-//!    go of the operation: who fired it may be about to take the waker, under that lock.
+//! 4. The owner of a select that was fired passes through the lock of that channel before it lets go of
+//!    the operation: who fired it may be about to take the waker, under that lock. Who fires one that
+//!    waits alone touches nothing of it after the store that says so.
 //! 5. A node is linked only under the lock of its channel, and while the operation is in WAIT or was
 //!    fired by another of its nodes and has not withdrawn the rest yet.
 
@@ -59,6 +64,8 @@ impl Fired {
 #[derive(Debug)]
 pub struct Op {
     state: AtomicU32,
+    /// Waits at one channel only.
+    alone: bool,
     waker: UnsafeCell<Option<Waker>>,
 }
 
@@ -68,9 +75,20 @@ unsafe impl Send for Op {}
 unsafe impl Sync for Op {}
 
 impl Op {
+    /// A select.
     pub(crate) const fn new() -> Self {
         Self {
             state: AtomicU32::new(IDLE),
+            alone: false,
+            waker: UnsafeCell::new(None),
+        }
+    }
+
+    /// An operation at one channel.
+    pub(crate) const fn alone() -> Self {
+        Self {
+            state: AtomicU32::new(IDLE),
+            alone: true,
             waker: UnsafeCell::new(None),
         }
     }
@@ -86,10 +104,25 @@ impl Op {
         self.state.store(WAIT, Ordering::Relaxed);
     }
 
-    /// (2) A peer, under the lock of the channel of the node for `case`, commits it. None if it was
-    /// faster or slower than another. Some if it has fired; the waker, if there is one to wake.
-    pub(crate) fn fire(&self, what: Fired, case: u32) -> Option<Option<Waker>> {
+    /// (2) A peer, under the lock of the channel of the node for `case`, commits it, and does `and` before
+    /// the owner can go on. None if another was faster. Some if it has fired; the waker, if there is one
+    /// to wake.
+    #[inline]
+    pub(crate) fn fire(&self, what: Fired, case: u32, and: impl FnOnce()) -> Option<Option<Waker>> {
         let fired = FIRED | (what as u32) << WHAT_SHIFT | case << CASE_SHIFT;
+        if !self.alone {
+            return self.fire_select(fired, and);
+        }
+        debug_assert_eq!(self.state.load(Ordering::Relaxed), WAIT);
+        and();
+        // SAFETY: (1) rule 2: alone, under the lock.
+        let waker = unsafe { &mut *self.waker.get() }.take();
+        // The last access: rule 4.
+        self.state.store(fired, Ordering::Release); // pairs with: the load in `fired`.
+        Some(waker)
+    }
+
+    fn fire_select(&self, fired: u32, and: impl FnOnce()) -> Option<Option<Waker>> {
         let mut state = self.state.load(Ordering::Relaxed);
         loop {
             if state != WAIT && state != REWAKING {
@@ -107,11 +140,29 @@ impl Op {
                 Err(now) => state = now,
             }
         }
+        and();
         if state == REWAKING {
             return Some(None);
         }
         // SAFETY: (1) rule 2: fired out of WAIT, by us.
         Some(unsafe { &mut *self.waker.get() }.take())
+    }
+
+    /// (5) For the owner of an operation that waits alone, under the lock: another waker is to be woken.
+    /// Gives back the one before.
+    pub(crate) fn replace_waker(&self, waker: Waker) -> Option<Waker> {
+        debug_assert!(self.alone && self.state.load(Ordering::Relaxed) == WAIT);
+        // SAFETY: (1) rule 2: alone, under the lock.
+        unsafe { &mut *self.waker.get() }.replace(waker)
+    }
+
+    /// Whether `waker` would wake the same task as the one that is kept. For the owner of an operation that
+    /// waits alone, under the lock.
+    pub(crate) fn will_wake(&self, waker: &Waker) -> bool {
+        debug_assert!(self.alone && self.state.load(Ordering::Relaxed) == WAIT);
+        // SAFETY: (1) rule 2: alone, under the lock.
+        let known = unsafe { &*self.waker.get() };
+        known.as_ref().is_some_and(|known| known.will_wake(waker))
     }
 
     /// What the operation was fired with, if it was. For the owner.
@@ -147,7 +198,7 @@ impl Op {
         unsafe { &mut *self.waker.get() }.take()
     }
 
-    /// (5) The owner is polled again. Returns what was fired, if it was; else sees to it that `waker`
+    /// (5) The owner of a select is polled again. Returns what was fired, if it was; else sees to it that `waker`
     /// is the one that is woken.
     pub(crate) fn rewake(&self, waker: &Waker) -> Option<(Fired, u32)> {
         let state = self.state.load(Ordering::Acquire); // pairs with: `fire`.
@@ -234,11 +285,14 @@ impl Node {
         self.value.get()
     }
 
-    /// Fires the operation of a node that was just unlinked, under the lock.
-    pub(crate) fn fire(&self, what: Fired) -> Option<Option<Waker>> {
+    /// Fires the operation of a node that was just unlinked, under the lock, and does `and` before the
+    /// owner can go on.
+    #[inline]
+    pub(crate) fn fire(&self, what: Fired, and: impl FnOnce()) -> Option<Option<Waker>> {
+        let case = self.case.get();
         // SAFETY: (1) op rule 3: the node was linked until now, under the lock that we hold, so its
-        // operation lives at least until its owner has had that lock.
-        unsafe { &*self.op.get() }.fire(what, self.case.get())
+        // operation lives until it was fired, and of a select until its owner has had that lock.
+        unsafe { &*self.op.get() }.fire(what, case, and)
     }
 }
 

@@ -66,7 +66,7 @@ pub(super) unsafe fn poll_recv<T>(
         // SAFETY: the caller's promise.
         ready!(unsafe { begin(chan, waiter, cx) })
     } else {
-        match waiter.rewake(cx.waker()) {
+        match waiter.rewake(chan, cx) {
             None => {
                 note::park(WaitReason::ChanRecv);
                 return Poll::Pending;
@@ -121,13 +121,14 @@ unsafe fn begin<T>(
 
 /// Takes what the receive was fired with.
 pub(super) fn conclude<T>(chan: &Chan<T>, waiter: &Waiter, what: Fired) -> Result<T, RecvError> {
+    waiter.conclude();
+    if what != Fired::Promised {
+        return Err(RecvError);
+    }
     let mut wakers = Vec::new();
-    let result = waiter.conclude(chan, |state| match what {
-        Fired::Promised => Ok(state.take_promised(&mut wakers)),
-        _ => Err(RecvError),
-    });
+    let value = chan.lock().take_promised(&mut wakers);
     wake_all(wakers);
-    result
+    Ok(value)
 }
 
 /// Gives the receive up: what was promised to it goes to the next.

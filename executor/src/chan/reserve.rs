@@ -158,18 +158,18 @@ pub(super) unsafe fn poll_reserve<T>(
         // SAFETY: the caller's promise.
         ready!(unsafe { begin(chan, waiter, cx) })
     } else {
-        let Some(what) = waiter.rewake(cx.waker()) else {
+        let Some(what) = waiter.rewake(chan, cx) else {
             note::park(WaitReason::ChanSend);
             return Poll::Pending;
         };
-        waiter.conclude(chan, |_| ());
+        waiter.conclude();
         outcome(what)
     };
     budget.made_progress();
     Poll::Ready(result)
 }
 
-/// What came of a reservation that was fired, and has passed through the lock.
+/// What came of a reservation that was fired.
 pub(super) fn outcome(what: Fired) -> Result<(), SendError<()>> {
     if what == Fired::Granted {
         Ok(())

@@ -112,7 +112,7 @@ impl<'a, T> Send<'a, T> {
         Some(unsafe { self.slot.get_mut().assume_init_read() })
     }
 
-    /// What came of a send that was fired, and has passed through the lock.
+    /// What came of a send that was fired.
     pub(super) fn outcome(&mut self, what: Fired) -> Result<(), SendError<T>> {
         debug_assert_eq!(self.stage, Stage::Waiting);
         self.stage = Stage::Done;
@@ -170,11 +170,11 @@ impl<T> Future for Send<'_, T> {
         let result = if this.waiter.is_idle() {
             ready!(this.begin(cx))
         } else {
-            let Some(what) = this.waiter.rewake(cx.waker()) else {
+            let Some(what) = this.waiter.rewake(this.chan, cx) else {
                 note::park(WaitReason::ChanSend);
                 return Poll::Pending;
             };
-            this.waiter.conclude(this.chan, |_| ());
+            this.waiter.conclude();
             this.outcome(what)
         };
         budget.made_progress();

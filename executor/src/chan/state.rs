@@ -166,7 +166,7 @@ impl<T> State<T> {
     /// Promises `value` to the first receiver that waits still.
     fn promise(&mut self, value: T) -> Result<Option<Waker>, T> {
         while let Some(node) = self.receivers.pop() {
-            if let Some(waker) = node.fire(Fired::Promised) {
+            if let Some(waker) = node.fire(Fired::Promised, || ()) {
                 self.buffer.push_back(value);
                 self.promised += 1;
                 return Ok(waker);
@@ -197,9 +197,11 @@ impl<T> State<T> {
                 break;
             }
             let node = self.senders.pop().expect("there is a front");
-            if let Some(waker) = node.fire(Fired::Sent) {
-                // SAFETY: (1) a sender's node; (2) it was fired just now, by us.
-                return Ok((unsafe { take_value(node) }, waker));
+            let mut taken = None;
+            // SAFETY: (1) a sender's node, (2) which is being fired by us.
+            let take = || taken = Some(unsafe { take_value(node) });
+            if let Some(waker) = node.fire(Fired::Sent, take) {
+                return Ok((taken.expect("who fires takes"), waker));
             }
         }
         if self.closed && self.buffer.is_empty() {
@@ -221,19 +223,17 @@ impl<T> State<T> {
     fn refill_slow(&mut self) -> Option<Waker> {
         while self.has_room() {
             let node = self.senders.pop()?;
-            let is_send = !node.value().is_null();
-            let what = if is_send { Fired::Sent } else { Fired::Granted };
-            let Some(waker) = node.fire(what) else {
-                continue;
-            };
-            if is_send {
-                // SAFETY: (1) a sender's node; (2) it was fired just now, by us.
-                let value = unsafe { take_value(node) };
-                self.buffer.push_back(value);
+            let (buffer, reserved) = (&mut self.buffer, &mut self.reserved);
+            let fired = if node.value().is_null() {
+                node.fire(Fired::Granted, || *reserved += 1)
             } else {
-                self.reserved += 1;
+                // SAFETY: (1) a sender's node, (2) which is being fired by us.
+                let take = || unsafe { take_value(node) };
+                node.fire(Fired::Sent, || buffer.push_back(take()))
+            };
+            if let Some(waker) = fired {
+                return waker;
             }
-            return waker;
         }
         None
     }
@@ -247,7 +247,7 @@ impl<T> State<T> {
             // What waits at capacity 0 beside a receiver can be no send.
             let node = self.senders.pop()?;
             debug_assert!(node.value().is_null());
-            if let Some(waker) = node.fire(Fired::Granted) {
+            if let Some(waker) = node.fire(Fired::Granted, || ()) {
                 self.reserved += 1;
                 return waker;
             }
@@ -310,7 +310,7 @@ impl<T> State<T> {
     /// A receiver that was promised a message goes without it: the next gets it, or anybody.
     pub(crate) fn break_promise(&mut self) -> Option<Waker> {
         while let Some(node) = self.receivers.pop() {
-            if let Some(waker) = node.fire(Fired::Promised) {
+            if let Some(waker) = node.fire(Fired::Promised, || ()) {
                 return waker;
             }
         }
@@ -325,7 +325,7 @@ impl<T> State<T> {
             return false;
         }
         while let Some(node) = self.senders.pop() {
-            wakers.extend(node.fire(Fired::Closed).flatten());
+            wakers.extend(node.fire(Fired::Closed, || ()).flatten());
         }
         self.end_if_drained(wakers);
         wakers.extend(
@@ -355,7 +355,7 @@ impl<T> State<T> {
     fn end_if_drained(&mut self, wakers: &mut Vec<Waker>) {
         if self.closed && self.buffer.is_empty() {
             while let Some(node) = self.receivers.pop() {
-                wakers.extend(node.fire(Fired::Closed).flatten());
+                wakers.extend(node.fire(Fired::Closed, || ()).flatten());
             }
         }
     }
@@ -371,7 +371,8 @@ impl<T> State<T> {
 ///
 /// # Safety
 ///
-/// The node must be a sender's, and have been fired with `Sent` by the caller, which so owns the value.
+/// The node must be a sender's, and be fired with `Sent` by the caller, which so owns the value, and whose
+/// owner cannot go on yet.
 unsafe fn take_value<T>(node: &Node) -> T {
     let slot = node.value().cast::<MaybeUninit<T>>();
     // SAFETY: (1) the slot lives as long as its node was linked, under the lock that we hold.
