@@ -13,6 +13,7 @@ use std::task::{Poll, Waker};
 
 use gopark::runtime::{Builder, Runtime};
 
+pub(crate) mod blocking;
 pub(crate) mod child;
 #[cfg(target_os = "linux")]
 pub(crate) mod proc;
