@@ -93,7 +93,7 @@ fn outside_of_any_runtime_a_section_only_calls_its_closure() {
     let runtime = multi(1);
     let _entered = runtime.enter();
     assert_eq!(block(|| block_eager(|| thread::current().id())), me);
-    assert!(gopark::block(|| Handle::try_current()).is_ok());
+    assert!(block(Handle::try_current).is_ok());
 }
 
 #[test]
