@@ -1,6 +1,6 @@
 #!/bin/sh
-# Runs the stress test, optimised, for the given number of seconds (600 without one), each minute with
-# another seed. A seed that is in GOPARK_STRESS_SEED is kept.
+# Runs the stress tests, optimised, for the given number of seconds (600 without one), by turns, each
+# minute with another seed. A seed that is in GOPARK_STRESS_SEED is kept.
 #
 #   scripts/stress.sh 3600
 #   GOPARK_STRESS_SEED=123 scripts/stress.sh 60
@@ -13,9 +13,13 @@ case $seconds in
     exit 2
     ;;
 esac
+# Half of a short run for each.
+most=$((seconds < 120 ? (seconds + 1) / 2 : 60))
+set -- stress stress_blocking
 while [ "$seconds" -gt 0 ]; do
-    round=$((seconds < 60 ? seconds : 60))
+    round=$((seconds < most ? seconds : most))
     GOPARK_STRESS_SECONDS=$round \
-        cargo test --release -p gopark --test stress -- --nocapture
+        cargo test --release -p gopark --test "$1" -- --nocapture
     seconds=$((seconds - round))
+    set -- "$2" "$1"
 done
