@@ -8,7 +8,7 @@ use std::thread;
 use std::time::Duration;
 
 use gopark::runtime::{Builder, StallPolicy};
-use proof_support::blocking::{compute, wait, with_policy};
+use proof_support::blocking::{compute, until, wait, with_policy};
 use proof_support::{alarm, child, multi};
 
 /// What a child that runs the test `name` writes to its standard error.
@@ -32,6 +32,8 @@ fn stall_everywhere(policy: StallPolicy) {
         let waits = runtime.spawn(async {});
         wait(computer).unwrap();
         wait(waits).unwrap();
+        // A root that comes before the worker has parked runs without a processor.
+        until(|| runtime.handle().metrics().idle_procs == 1);
         runtime.block_on(async {
             thread::sleep(Duration::from_millis(30));
             gopark::yield_now().await;
