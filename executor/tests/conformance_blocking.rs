@@ -75,10 +75,9 @@ fn threads_that_are_back_are_counted_as_blocked_no_longer() {
             })
             .collect();
         // No root: one of those that block may do so on the root's thread.
-        let opener = gate.clone();
         let opens = runtime.spawn(async move {
-            opener.has_blocked(MANY).await;
-            opener.open();
+            gate.has_blocked(MANY).await;
+            gate.open();
         });
         runtime.block_on(async {
             opens.await.unwrap();
