@@ -80,6 +80,9 @@ pub(crate) unsafe trait Home {
         wakes: &mut Wakes,
     );
 
+    /// `left` has filled `wakes`, so there may be more to grant. Called without the lock.
+    fn resume(&self) {}
+
     /// A waiter is dropped without having taken what it was granted: it goes to the next. Called without
     /// the lock.
     fn returned(&self, kind: Self::Kind);
@@ -112,17 +115,27 @@ impl<H: Home> Waiter<H> {
 
     /// Transition 2, for an idle waiter, unless `decide`, which looks at the primitive under the lock,
     /// breaks with a result. `waker` may be missing; then the grant wakes nobody.
+    #[inline]
     pub(crate) fn enqueue<B>(
         self: Pin<&mut Self>,
         waker: Option<&Waker>,
         decide: impl FnOnce(&mut Locked<H::State, H::Kind>) -> ControlFlow<B, H::Kind>,
+    ) -> ControlFlow<B> {
+        self.enqueue_at_home(waker, |_, locked| decide(locked))
+    }
+
+    /// Like [`Waiter::enqueue`], for a `decide` that has no other way to the primitive.
+    pub(crate) fn enqueue_at_home<B>(
+        self: Pin<&mut Self>,
+        waker: Option<&Waker>,
+        decide: impl FnOnce(&H, &mut Locked<H::State, H::Kind>) -> ControlFlow<B, H::Kind>,
     ) -> ControlFlow<B> {
         debug_assert!(self.is_idle());
         let waker = waker.unwrap_or(Waker::noop()).clone();
         // SAFETY: nothing is moved out.
         let this = unsafe { self.get_unchecked_mut() };
         let mut locked = this.home.queue().lock();
-        let kind = match decide(&mut locked) {
+        let kind = match decide(&this.home, &mut locked) {
             ControlFlow::Continue(kind) => kind,
             ControlFlow::Break(result) => {
                 drop(locked);
@@ -149,9 +162,8 @@ impl<H: Home> Waiter<H> {
         debug_assert!(!self.is_idle());
         // SAFETY: nothing is moved out.
         let this = unsafe { self.get_unchecked_mut() };
-        // pairs with: the store of GRANTED in `List::grant`.
-        if this.node.state.load(Ordering::Acquire) == GRANTED {
-            return Poll::Ready(this.node.take());
+        if let Some(kind) = this.take() {
+            return Poll::Ready(kind);
         }
         // SAFETY: it was QUEUED, so there is or was a waker, whose two words are still there; and only
         // we write them (rule 4). Comparing runs no code of a user.
@@ -161,6 +173,18 @@ impl<H: Home> Waiter<H> {
             return Poll::Pending;
         }
         this.exchange_waker(waker.clone())
+    }
+
+    /// Transition 6, if it was granted.
+    pub(crate) fn take_granted(self: Pin<&mut Self>) -> Option<H::Kind> {
+        // SAFETY: nothing is moved out.
+        unsafe { self.get_unchecked_mut() }.take()
+    }
+
+    #[inline]
+    fn take(&mut self) -> Option<H::Kind> {
+        // pairs with: the store of GRANTED in `List::grant`.
+        (self.node.state.load(Ordering::Acquire) == GRANTED).then(|| self.node.take())
     }
 
     /// Transition 3.
@@ -182,6 +206,7 @@ impl<H: Home> Waiter<H> {
     }
 
     /// Leaves the queue (5), or passes on what was granted; the waiter is idle afterwards.
+    #[allow(dead_code, reason = "for who waits again in the same place")]
     pub(crate) fn cancel(self: Pin<&mut Self>) {
         // SAFETY: nothing is moved out.
         unsafe { self.get_unchecked_mut() }.leave();
@@ -222,7 +247,10 @@ impl<H: Home> Waiter<H> {
         self.home.left(&mut locked, &kind, &mut wakes);
         drop(locked);
         drop(waker);
-        wakes.wake_all();
+        if wakes.is_full() {
+            wakes.wake_all();
+            self.home.resume();
+        }
     }
 }
 
