@@ -22,6 +22,7 @@ mod claims;
 mod closing;
 mod deque;
 mod idle;
+mod locks;
 mod poller;
 mod primitive;
 mod queues;
