@@ -26,6 +26,7 @@
 //! | `time/` | timers, sleeps, the clock |
 //! | `runtime/`, `task/` | the public face |
 //! | [`fs`] | files and directories |
+//! | [`sync`] | locks, semaphores, signals |
 //! | [`net`] | reactor and sockets: the package `gopark-net` |
 //!
 //! # A program

@@ -267,6 +267,33 @@ mod tests {
     }
 
     #[test]
+    fn a_writer_that_another_reader_lets_in_sees_what_all_readers_did() {
+        check_either(3, |left| {
+            let shared = Shared::new(RawRwLock::new());
+            assert!(shared.lock.try_enter(Access::Read));
+            assert!(shared.lock.try_enter(Access::Read));
+            let (_, wake) = waker();
+            let mut writer = entering(shared, Access::Write);
+            assert!(poll_enter(writer.as_mut(), &wake).is_pending());
+            race(
+                left,
+                move || {
+                    shared.read();
+                    shared.lock.leave_read();
+                },
+                move || {
+                    shared.lock.leave_read();
+                    if poll_enter(writer.as_mut(), &wake).is_ready() {
+                        shared.write();
+                        shared.lock.leave_write();
+                    }
+                },
+            );
+            shared.free();
+        });
+    }
+
+    #[test]
     fn a_writer_gives_up_before_a_reader_while_the_lock_is_left() {
         check_either(3, |left| {
             let shared = Shared::new(RawRwLock::new());
@@ -368,6 +395,30 @@ mod tests {
             drop(waiter);
             assert_eq!(shared.lock.permits(), 0);
             assert_eq!(shared.lock.try_acquire(1), Err(Refused::NoPermits));
+            shared.free();
+        });
+    }
+
+    #[test]
+    fn who_is_served_sees_what_was_done_under_each_of_its_permits() {
+        check_either(3, |left| {
+            let shared = Shared::new(RawSemaphore::new(0));
+            let (_, wake) = waker();
+            let mut waiter = acquiring(shared, 2);
+            assert!(poll_acquire(waiter.as_mut(), &wake).is_pending());
+            race(
+                left,
+                move || {
+                    shared.write();
+                    shared.lock.release(1);
+                },
+                move || {
+                    shared.lock.release(1);
+                    if poll_acquire(waiter.as_mut(), &wake).is_ready() {
+                        shared.write();
+                    }
+                },
+            );
             shared.free();
         });
     }
