@@ -2,9 +2,13 @@
 
 mod sync_support;
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicUsize, Ordering},
+use std::{
+    cell::RefCell,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    task::Waker,
 };
 
 use gopark::sync::{Barrier, BarrierWaitResult};
@@ -50,6 +54,43 @@ fn who_gives_up_has_not_come() {
     // The round is over: dropping one that was counted changes nothing.
     drop(first);
     assert_eq!(format!("{barrier:?}"), "Barrier { size: 2, arrived: 0 }");
+}
+
+/// When it is woken it comes to the next round, and drops a wait of the last one that was not told yet.
+struct Meddles(&'static Barrier);
+
+thread_local! {
+    static WAITS: RefCell<Vec<sync_support::Hand<BarrierWaitResult>>> = RefCell::default();
+}
+
+impl std::task::Wake for Meddles {
+    fn wake(self: Arc<Self>) {
+        let mut next = hand(self.0.wait());
+        assert!(next.is_pending());
+        let last = WAITS.replace(vec![next]).pop();
+        drop(last);
+    }
+}
+
+#[test]
+fn who_gives_up_at_the_end_of_a_round_was_counted_there() {
+    let barrier = leak(Barrier::new(100));
+    let mut first = hand(barrier.wait());
+    let waker = Waker::from(Arc::new(Meddles(barrier)));
+    assert!(first.poll_with(&waker).is_pending());
+    let mut waiters: Vec<_> = (0..98).map(|_| hand(barrier.wait())).collect();
+    for waiter in &mut waiters {
+        assert!(waiter.is_pending());
+    }
+    WAITS.set(vec![waiters.pop().unwrap()]);
+    // It tells them in batches, and `first` in the first of those.
+    assert!(hand(barrier.wait()).ready().is_leader());
+    assert_eq!(format!("{barrier:?}"), "Barrier { size: 100, arrived: 1 }");
+    for waiter in &mut waiters {
+        assert!(!waiter.ready().is_leader());
+    }
+    WAITS.take();
+    assert_eq!(format!("{barrier:?}"), "Barrier { size: 100, arrived: 0 }");
 }
 
 #[test]

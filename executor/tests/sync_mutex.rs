@@ -236,14 +236,22 @@ fn a_task_that_blocks_lets_the_holder_go_on() {
 
 #[test]
 fn blocking_leaves_the_budget_of_the_poll_around_alone() {
-    let mutex = leak(Mutex::new(()));
+    use gopark::net::note;
+    use gopark::sync::{Notify, Semaphore};
     gopark::block_on(async {
-        let before = gopark::net::note::budget();
-        let guard = mutex.lock_blocking();
-        let thread = std::thread::spawn(move || drop(mutex.lock_blocking()));
-        drop(guard);
-        drop(mutex.lock_blocking());
-        assert_eq!(gopark::net::note::budget(), before);
+        let before = note::budget();
+        assert_ne!(before, note::UNLIMITED);
+        // Ready at the first poll, and after it was woken.
+        drop(Semaphore::new(1).acquire_blocking());
+        assert_eq!(note::budget(), before);
+        let (called, answered) = (leak(Notify::new()), leak(Notify::new()));
+        let thread = std::thread::spawn(|| {
+            called.notified_blocking();
+            answered.notify_one();
+        });
+        called.notify_one();
+        answered.notified_blocking();
+        assert_eq!(note::budget(), before);
         gopark::block(|| thread.join().unwrap());
     });
 }

@@ -79,6 +79,18 @@ impl Barrier {
     /// # Cancel safety
     ///
     /// Dropped while it waits, it has not come: another must come in its place.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use gopark::sync::Barrier;
+    ///
+    /// gopark::block_on(async {
+    ///     let barrier = Barrier::new(2);
+    ///     let (one, other) = futures::join!(barrier.wait(), barrier.wait());
+    ///     assert!(!one.is_leader() && other.is_leader());
+    /// });
+    /// ```
     pub async fn wait(&self) -> BarrierWaitResult {
         Leaf::new(Waiter::new(self)).await
     }

@@ -90,6 +90,27 @@ impl Cond {
     ///
     /// Dropped, it leaves the mutex unlocked. If [`notify_one`](Self::notify_one) had told it already,
     /// the next is told instead.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use gopark::sync::{Cond, Mutex};
+    ///
+    /// gopark::block_on(async {
+    ///     let (ready, change) = (Mutex::new(false), Cond::new());
+    ///     let wait = async {
+    ///         let mut ready = ready.lock().await;
+    ///         while !*ready {
+    ///             ready = change.wait(ready).await;
+    ///         }
+    ///     };
+    ///     let tell = async {
+    ///         *ready.lock().await = true;
+    ///         change.notify_one();
+    ///     };
+    ///     futures::join!(wait, tell);
+    /// });
+    /// ```
     pub async fn wait<'a, T: ?Sized>(&self, guard: MutexGuard<'a, T>) -> MutexGuard<'a, T> {
         let mutex = MutexGuard::mutex(&guard);
         let received = Leaf::new(Waiting {

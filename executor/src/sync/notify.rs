@@ -147,6 +147,16 @@ impl Notify {
     }
 
     /// Tells the one that has waited longest, or leaves a permit if none waits.
+    ///
+    /// ```
+    /// use gopark::sync::Notify;
+    ///
+    /// gopark::block_on(async {
+    ///     let bell = Notify::new();
+    ///     bell.notify_one();
+    ///     bell.notified().await; // at once
+    /// });
+    /// ```
     pub fn notify_one(&self) {
         self.tell(Told::First);
     }

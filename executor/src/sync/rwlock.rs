@@ -59,6 +59,13 @@ unsafe impl<T: ?Sized + Send + Sync> Sync for RwLock<T> {}
 
 impl<T> RwLock<T> {
     /// An unlocked lock. It may stand in a `static`.
+    ///
+    /// ```
+    /// use gopark::sync::RwLock;
+    ///
+    /// static LEVEL: RwLock<u8> = RwLock::new(1);
+    /// assert_eq!(*LEVEL.read_blocking(), 1);
+    /// ```
     pub const fn new(value: T) -> Self {
         Self {
             raw: RawRwLock::new(),
@@ -83,6 +90,18 @@ impl<T: ?Sized> RwLock<T> {
     /// # Panics
     ///
     /// If there are `usize::MAX / 4` readers.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use gopark::sync::RwLock;
+    ///
+    /// gopark::block_on(async {
+    ///     let lock = RwLock::new(1);
+    ///     let (one, other) = (lock.read().await, lock.read().await);
+    ///     assert_eq!(*one, *other);
+    /// });
+    /// ```
     #[inline]
     pub async fn read(&self) -> RwLockReadGuard<'_, T> {
         self.enter(Access::Read).await;
@@ -94,6 +113,18 @@ impl<T: ?Sized> RwLock<T> {
     /// # Cancel safety
     ///
     /// As for [`read`](Self::read).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use gopark::sync::RwLock;
+    ///
+    /// gopark::block_on(async {
+    ///     let lock = RwLock::new(1);
+    ///     *lock.write().await += 1;
+    ///     assert_eq!(lock.into_inner(), 2);
+    /// });
+    /// ```
     #[inline]
     pub async fn write(&self) -> RwLockWriteGuard<'_, T> {
         self.enter(Access::Write).await;
@@ -224,6 +255,12 @@ impl<T: ?Sized> RwLock<T> {
     }
 
     /// The value, without locking: nobody else can have the lock.
+    ///
+    /// ```
+    /// let mut lock = gopark::sync::RwLock::new(1);
+    /// *lock.get_mut() = 2;
+    /// assert_eq!(lock.into_inner(), 2);
+    /// ```
     pub fn get_mut(&mut self) -> &mut T {
         self.value.get_mut()
     }

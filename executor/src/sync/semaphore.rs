@@ -111,6 +111,16 @@ impl Semaphore {
     ///
     /// It waits for ever if the semaphore never has as many.
     ///
+    /// ```
+    /// use gopark::sync::Semaphore;
+    ///
+    /// gopark::block_on(async {
+    ///     let megabytes = Semaphore::new(64);
+    ///     let buffer = megabytes.acquire_many(16).await.unwrap();
+    ///     assert_eq!((buffer.num_permits(), megabytes.available_permits()), (16, 48));
+    /// });
+    /// ```
+    ///
     /// # Cancel safety
     ///
     /// As for [`acquire`](Self::acquire).
@@ -263,6 +273,12 @@ impl Semaphore {
     }
 
     /// Adds permits, and serves who waits for them.
+    ///
+    /// ```
+    /// let semaphore = gopark::sync::Semaphore::new(0);
+    /// semaphore.add_permits(2);
+    /// assert!(semaphore.try_acquire_many(2).is_ok());
+    /// ```
     ///
     /// # Panics
     ///
