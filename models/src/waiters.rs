@@ -230,7 +230,7 @@ mod tests {
             let mut waiters: Vec<_> = (0..3).map(|n| queued(&baton, n, &waker)).collect();
             let middle = waiters.remove(1);
             let giver = baton.clone();
-            let (come_to, come_with) = (baton.clone(), waker.clone());
+            let (come_to, come_with) = (baton, waker.clone());
             let ((), mut late) = race(
                 left,
                 move || giver.give_all(),
