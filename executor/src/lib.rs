@@ -26,6 +26,7 @@
 //! | `time/` | timers, sleeps, the clock |
 //! | `runtime/`, `task/` | the public face |
 //! | [`fs`] | files and directories |
+//! | [`sync`] | locks, semaphores, signals |
 //! | [`net`] | reactor and sockets: the package `gopark-net` |
 //!
 //! # A program
@@ -65,6 +66,7 @@ mod runq_tests;
 pub mod runtime;
 mod sched;
 mod seat;
+pub mod sync;
 mod sys;
 mod sysmon;
 pub mod task;

@@ -24,6 +24,7 @@ mod closing;
 mod deque;
 mod idle;
 mod jobs;
+mod locks;
 #[cfg(test)]
 mod machines;
 mod poller;
@@ -35,4 +36,5 @@ mod resize;
 mod seat;
 mod tasks;
 mod timers;
+mod waiters;
 mod waiting;
