@@ -64,6 +64,7 @@ mod runq_tests;
 pub mod runtime;
 mod sched;
 mod seat;
+pub mod sync;
 mod sys;
 mod sysmon;
 pub mod task;

@@ -30,3 +30,4 @@ mod registry;
 mod seat;
 mod tasks;
 mod timers;
+mod waiters;

@@ -34,6 +34,14 @@ impl OwnWord {
     }
 }
 
+/// loom makes nothing at compile time.
+macro_rules! const_fn {
+    ($(#[$attribute:meta])* $visible:vis const fn $($rest:tt)*) => {
+        $(#[$attribute])* $visible fn $($rest)*
+    };
+}
+pub(crate) use const_fn;
+
 pub(crate) mod sync {
     pub(crate) use loom::sync::{Mutex, MutexGuard};
 
