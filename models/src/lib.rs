@@ -22,6 +22,7 @@ mod claims;
 mod closing;
 mod deque;
 mod idle;
+mod oneshot;
 mod poller;
 mod primitive;
 mod queues;

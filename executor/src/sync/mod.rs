@@ -3,6 +3,7 @@
 #![allow(dead_code)]
 mod blocking;
 mod leaf;
+pub mod oneshot;
 mod queue;
 mod waiters;
 mod wakes;
