@@ -32,3 +32,4 @@ mod seat;
 mod tasks;
 mod timers;
 mod waiters;
+mod watch;
