@@ -202,7 +202,10 @@ fn a_cancelled_receive_loses_nothing() {
 fn senders_weak_and_strong() {
     let (sender, mut receiver) = channel(4);
     let weak = sender.downgrade();
-    let again = weak.clone().upgrade().unwrap();
+    let other = weak.clone();
+    assert_eq!(weak.weak_count(), 2);
+    let again = other.upgrade().unwrap();
+    drop(other);
     assert!(again.same_channel(&sender) && !again.same_channel(&Sender::new(1)));
     assert_eq!((weak.strong_count(), weak.weak_count()), (2, 1));
     assert_eq!(
@@ -257,7 +260,7 @@ fn the_last_that_receives_gets_the_value_itself() {
 #[test]
 fn user_code_runs_without_the_lock() {
     // Its clone and its drop use the channel, which would wait for ever under the lock.
-    struct Uses(Sender<Uses>, Counter);
+    struct Uses(Sender<Self>, Counter);
     impl Clone for Uses {
         fn clone(&self) -> Self {
             assert!(self.0.len() < 3);

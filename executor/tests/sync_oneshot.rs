@@ -332,7 +332,7 @@ fn a_waker_that_panics_keeps_no_value_back() {
 #[test]
 fn a_value_may_hold_the_other_end() {
     // The receiver's own sender sends it to itself: freed by the drop of the value.
-    struct Holds(#[expect(dead_code, reason = "held")] Option<Receiver<Holds>>);
+    struct Holds(#[expect(dead_code, reason = "held")] Option<Receiver<Self>>);
     let (sender, receiver) = channel();
     let (other, inner) = channel();
     other.send(Holds(None)).ok().unwrap();

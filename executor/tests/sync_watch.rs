@@ -317,7 +317,7 @@ fn a_look_that_panics_lets_the_lock_go() {
 #[test]
 fn an_old_value_is_dropped_without_the_lock() {
     // Its drop looks at the channel, which would wait for ever under the write lock.
-    struct Looks(Option<Receiver<Option<Looks>>>, Counter);
+    struct Looks(Option<Receiver<Option<Self>>>, Counter);
     impl Drop for Looks {
         fn drop(&mut self) {
             if let Some(receiver) = self.0.take() {
@@ -328,9 +328,9 @@ fn an_old_value_is_dropped_without_the_lock() {
     }
     let _alarm = alarm();
     let counter = Counter::default();
-    let (sender, receiver) = channel(None);
+    let (sender, _receiver) = channel(None);
     sender
-        .send(Some(Looks(Some(receiver.clone()), counter.clone())))
+        .send(Some(Looks(Some(sender.subscribe()), counter.clone())))
         .ok()
         .unwrap();
     sender.send(None).ok().unwrap();

@@ -12,9 +12,9 @@ mod queue;
     clippy::module_inception,
     reason = "it is the model of the file of that name"
 )]
-mod waiters;
+pub(crate) mod waiters;
 #[path = "../../executor/src/sync/wakes.rs"]
-mod wakes;
+pub(crate) mod wakes;
 
 #[cfg(test)]
 mod tests {

@@ -4,14 +4,11 @@
 //! lock that keeps a second writer away is not part of the models. Besides its own claim every model
 //! checks that no waker is lost (its count of references is one in the end).
 
+// The included file finds them under `super`.
+use crate::waiters::{waiters, wakes};
+
 #[path = "../../executor/src/sync/gate.rs"]
 mod gate;
-#[path = "../../executor/src/sync/queue.rs"]
-mod queue;
-#[path = "../../executor/src/sync/waiters.rs"]
-mod waiters;
-#[path = "../../executor/src/sync/wakes.rs"]
-mod wakes;
 
 #[cfg(test)]
 mod tests {
@@ -145,7 +142,7 @@ mod tests {
                 watched.send();
                 watched.close();
             });
-            let end = 2 * STEP | CLOSED;
+            let end = (2 * STEP) | CLOSED;
             if seen != end {
                 let again = watched.poll(&mut place, &waker, seen);
                 assert_eq!(again, Poll::Ready(end));

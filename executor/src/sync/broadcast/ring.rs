@@ -1,7 +1,7 @@
 //! The values of a broadcast channel that not everybody has received yet.
 //!
-//! Values are numbered in the order in which they were sent. `slots[n % capacity]` is the place of
-//! value n.
+//! Values are numbered in the order in which they were sent. `slots[n & mask]` is the place of value n;
+//! there are `capacity` slots, rounded up to a power of two, of which no more than `capacity` are used.
 //!
 //! ```text
 //!    tail - capacity ≤ head                          tail
@@ -18,7 +18,7 @@
 //! 4. All is for the holder of the lock. No value is cloned or dropped here: what comes out is an
 //!    [`Arc`], which the caller takes with it.
 
-use std::{mem, sync::Arc};
+use std::sync::Arc;
 
 struct Slot<T> {
     value: Option<Arc<T>>,
@@ -28,6 +28,7 @@ struct Slot<T> {
 /// See the module.
 pub(super) struct Ring<T> {
     slots: Box<[Slot<T>]>,
+    capacity: usize,
     head: u64,
     tail: u64,
 }
@@ -46,7 +47,10 @@ impl<T> Ring<T> {
             left: 0,
         };
         Self {
-            slots: std::iter::repeat_with(empty).take(capacity).collect(),
+            slots: std::iter::repeat_with(empty)
+                .take(capacity.next_power_of_two())
+                .collect(),
+            capacity,
             head: 0,
             tail: 0,
         }
@@ -61,27 +65,29 @@ impl<T> Ring<T> {
     }
 
     pub(super) fn is_full(&self) -> bool {
-        self.len() == self.slots.len()
+        self.len() == self.capacity
     }
 
     fn slot(&mut self, n: u64) -> &mut Slot<T> {
-        let place = n % self.slots.len() as u64;
-        &mut self.slots[place as usize]
+        let mask = self.slots.len() - 1;
+        &mut self.slots[n as usize & mask]
     }
 
     /// Sends a value to `receivers`, at least one. Returns the one that is lost for it, if it is full.
     pub(super) fn push(&mut self, value: Arc<T>, receivers: usize) -> Option<Arc<T>> {
         debug_assert!(receivers > 0);
-        if self.is_full() {
+        let lost = self.is_full().then(|| {
+            let slot = self.slot(self.head);
+            slot.left = 0;
+            let lost = slot.value.take();
             self.head += 1;
-        }
-        let slot = Slot {
-            value: Some(value),
-            left: receivers,
-        };
-        let lost = mem::replace(self.slot(self.tail), slot);
+            lost.expect("a value that is wanted is there")
+        });
+        let slot = self.slot(self.tail);
+        slot.left = receivers;
+        slot.value = Some(value);
         self.tail += 1;
-        lost.value
+        lost
     }
 
     /// For a receiver that wants value `next`, which was sent.

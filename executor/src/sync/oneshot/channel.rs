@@ -232,7 +232,7 @@ impl<T> Channel<T> {
             // SAFETY: it was written above, and never given away (rule 2).
             let value = channel
                 .value
-                .with(|place| unsafe { (*place).assume_init_read() });
+                .with(|place| unsafe { place.cast::<T>().read() });
             // SAFETY: we are the sender, and touch nothing after this.
             return Err(unsafe { Self::refuse(this, value) });
         }
@@ -316,7 +316,7 @@ impl<T> Channel<T> {
             // so it is read once.
             let value = channel
                 .value
-                .with(|place| unsafe { (*place).assume_init_read() });
+                .with(|place| unsafe { place.cast::<T>().read() });
             Taken::Value(value)
         };
         // SAFETY: the sender is gone (rule 1), and no waker is left (rule 3).
