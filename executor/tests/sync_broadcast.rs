@@ -311,29 +311,32 @@ fn a_clone_that_panics_has_received_the_value() {
 
 #[test]
 fn a_drop_that_panics_keeps_no_wake_back() {
-    #[derive(Clone)]
-    struct Shared(#[expect(dead_code, reason = "held")] Arc<PanicsInDrop>);
+    struct Original(#[expect(dead_code, reason = "held")] Option<PanicsInDrop>);
+    impl Clone for Original {
+        fn clone(&self) -> Self {
+            Self(None)
+        }
+    }
     let drops = Arc::new(AtomicUsize::new(0));
-    let value = || Shared(Arc::new(PanicsInDrop(drops.clone())));
-    let (sender, slow) = channel(1);
+    let value = || Original(Some(PanicsInDrop(drops.clone())));
+    let (sender, mut slow) = channel(1);
     let mut quick = sender.subscribe();
     let (wakes, waker) = Wakes::pair();
     sender.send(value()).ok().unwrap();
-    let got = quick.try_recv().ok();
-    std::mem::forget(got);
+    assert!(quick.try_recv().is_ok());
     let mut wait = Box::pin(quick.recv());
     assert!(poll_with(wait.as_mut(), &waker).is_pending());
-    // The forgotten clone keeps the first value alive; the second is lost for the third.
-    sender.send(value()).ok().unwrap();
-    assert_eq!(wakes.count(), 1);
-    drop(wait);
-    let mut wait = Box::pin(slow);
     assert!(panics(|| sender.send(value())));
-    assert_eq!(drops.load(Ordering::SeqCst), 1);
-    assert!(matches!(wait.try_recv(), Err(TryRecvError::Lagged(2))));
+    assert_eq!((wakes.count(), drops.load(Ordering::SeqCst)), (1, 1));
+    assert!(poll(wait.as_mut()).is_ready());
+    drop(wait);
+    assert!(matches!(slow.try_recv(), Err(TryRecvError::Lagged(1))));
+    let mut closed = Box::pin(sender.closed());
+    assert!(poll_with(closed.as_mut(), &waker).is_pending());
     drop(quick);
-    assert!(panics(|| drop(wait)));
-    assert_eq!(drops.load(Ordering::SeqCst), 2);
+    assert!(panics(|| drop(slow)));
+    assert_eq!((wakes.count(), drops.load(Ordering::SeqCst)), (2, 2));
+    assert_eq!(Arc::strong_count(&drops), 1);
 }
 
 #[test]

@@ -9,7 +9,7 @@ use gopark::sync::{WaitGroup, Worker};
 use sync_data_support::{
     Rng, Wakes, assert_send, assert_sync, assert_unpin, is_send, panics, poll, poll_with,
 };
-use task_support::{Counter, alarm, every_kind, panic_of};
+use task_support::{Counter, alarm, every_kind, on_drop, panic_of};
 
 #[test]
 fn groups_are_send_and_sync() {
@@ -166,6 +166,37 @@ fn tasks_that_end_panic_or_are_aborted_are_done() {
             group.wait_blocking();
             task.await.unwrap();
         });
+    }
+}
+
+#[test]
+fn what_a_task_holds_is_dropped_before_it_is_done() {
+    let _alarm = alarm();
+    for runtime in every_kind() {
+        for is_polled in [false, true] {
+            let (group, early) = (WaitGroup::new(), Counter::default());
+            let held = {
+                let (group, early) = (group.clone(), early.clone());
+                on_drop(move || {
+                    if group.count() == 1 {
+                        early.add();
+                    }
+                })
+            };
+            let theirs = group.clone();
+            runtime.block_on(async move {
+                let task = theirs.go(async move {
+                    let _held = held;
+                    std::future::pending::<()>().await;
+                });
+                if is_polled {
+                    gopark::yield_now().await;
+                }
+                task.abort();
+                theirs.wait().await;
+            });
+            assert_eq!((group.count(), early.get()), (0, 1));
+        }
     }
 }
 

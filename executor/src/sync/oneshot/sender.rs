@@ -11,7 +11,7 @@ use gopark_net::note::{self, WaitReason};
 
 use super::channel::{Channel, Side, Wait};
 
-/// Sends one value to its [`Receiver`].
+/// Sends one value to its [`Receiver`](super::Receiver).
 ///
 /// Dropped without having sent, it ends the receiver's wait with an error.
 pub struct Sender<T> {
