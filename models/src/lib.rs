@@ -27,6 +27,7 @@ mod jobs;
 mod locks;
 #[cfg(test)]
 mod machines;
+mod oneshot;
 mod poller;
 mod primitive;
 mod queues;
@@ -38,3 +39,4 @@ mod tasks;
 mod timers;
 mod waiters;
 mod waiting;
+mod watch;

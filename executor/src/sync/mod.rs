@@ -1,4 +1,4 @@
-//! Locks, semaphores and signals between tasks.
+//! Locks, semaphores, signals, and values for one or all.
 //!
 //! They wait as futures, so a task that waits costs no thread, and under any executor.
 //!
@@ -20,6 +20,11 @@
 //! | telling a task that something has happened | [`Notify`] |
 //! | waiting until a value under a mutex changes | [`Cond`] |
 //! | going on together once enough have come | [`Barrier`] |
+//! | doing something once, making a value once | [`Once`], [`OnceCell`] |
+//! | waiting until all that is under way is done | [`WaitGroup`] |
+//! | one value, once | [`oneshot`] |
+//! | the latest value | [`watch`] |
+//! | each value to each receiver | [`broadcast`] |
 //!
 //! # How it is made
 //!
@@ -28,13 +33,18 @@
 
 mod barrier;
 mod blocking;
+pub mod broadcast;
 mod cond;
+mod gate;
 mod leaf;
 mod mutex;
 mod mutex_guard;
 mod mutex_owned;
 mod notified;
 mod notify;
+mod once;
+mod once_cell;
+pub mod oneshot;
 mod permit;
 mod queue;
 mod raw_mutex;
@@ -44,8 +54,10 @@ mod rwlock;
 mod rwlock_guard;
 mod rwlock_owned;
 mod semaphore;
+mod wait_group;
 mod waiters;
 mod wakes;
+pub mod watch;
 
 pub use barrier::{Barrier, BarrierWaitResult};
 pub use cond::Cond;
@@ -54,8 +66,11 @@ pub use mutex_guard::{MappedMutexGuard, MutexGuard};
 pub use mutex_owned::{OwnedMappedMutexGuard, OwnedMutexGuard};
 pub use notified::{Notified, OwnedNotified};
 pub use notify::Notify;
+pub use once::Once;
+pub use once_cell::{OnceCell, SetError};
 pub use permit::{OwnedSemaphorePermit, SemaphorePermit};
 pub use rwlock::RwLock;
 pub use rwlock_guard::{RwLockMappedWriteGuard, RwLockReadGuard, RwLockWriteGuard};
 pub use rwlock_owned::{OwnedRwLockReadGuard, OwnedRwLockWriteGuard};
 pub use semaphore::{AcquireError, Semaphore, TryAcquireError};
+pub use wait_group::{WaitGroup, Worker};
