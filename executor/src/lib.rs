@@ -43,6 +43,7 @@
 //! ```
 
 mod block_on;
+pub mod context;
 mod current;
 mod debug;
 pub mod fs;

@@ -73,7 +73,7 @@ impl OwnWord {
 }
 
 pub(crate) mod sync {
-    pub(crate) use std::sync::{Mutex, MutexGuard};
+    pub(crate) use std::sync::{Mutex, MutexGuard, OnceLock};
 
     pub(crate) mod atomic {
         pub(crate) use std::sync::atomic::{
