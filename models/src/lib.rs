@@ -20,6 +20,7 @@ mod runq;
 mod check;
 mod claims;
 mod closing;
+mod contexts;
 mod deque;
 mod idle;
 mod poller;
