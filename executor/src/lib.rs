@@ -49,6 +49,7 @@ mod debug;
 pub mod fs;
 mod g;
 mod globq;
+pub mod group;
 mod m;
 mod metrics;
 mod p;

@@ -79,8 +79,11 @@ async fn a_deadline_that_never_comes_is_no_limit() {
 #[gopark::test(paused = true)]
 async fn a_context_is_cancelled_before_its_deadline_and_the_deadline_changes_nothing() {
     let (context, cancel) = Context::background().with_timeout(SECOND);
+    let before = Handle::current().metrics().timers_fired;
     cancel.cancel_with("enough");
     sleep(2 * SECOND).await;
+    let fired = Handle::current().metrics().timers_fired - before;
+    assert_eq!(fired, 1, "that of the sleep");
     assert_eq!(context.err(), Some(ContextError::Cancelled));
     assert_eq!(context.cause().unwrap().to_string(), "enough");
 }

@@ -28,7 +28,7 @@ mod tests {
 
     struct Node {
         roll: Roll<u32, Member>,
-        parent: Option<(Arc<Node>, std::sync::OnceLock<Place>)>,
+        parent: Option<(Arc<Self>, std::sync::OnceLock<Place>)>,
     }
 
     impl Node {

@@ -75,6 +75,7 @@ pub use self::{
     run::Run,
 };
 
+pub(crate) use self::node::quietly;
 use self::{deadline::Timer, node::Node, values::Values};
 use crate::time::{Duration, Instant};
 
