@@ -29,9 +29,10 @@
 //! |---|---|
 //! | `shared` | who runs, who waits for a place, what went wrong first: the protocol |
 //! | `member` | what is spawned |
-//! | `scope` | [`scope_blocking`] |
+//! | `scope`, `packet` | [`scope_blocking`]; the outputs of its tasks |
 
 mod member;
+mod packet;
 mod scope;
 mod shared;
 
@@ -43,7 +44,10 @@ use std::{
     sync::Arc,
 };
 
-pub use self::scope::{Scope, ScopedHandle, scope_blocking};
+pub use self::{
+    packet::ScopedHandle,
+    scope::{Scope, scope_blocking},
+};
 
 use self::{member::Member, shared::Shared};
 use crate::{

@@ -35,10 +35,10 @@ use std::{
 
 use pin_project_lite::pin_project;
 
-use super::shared::Payload;
+use super::packet::{Packet, Progress, ScopedHandle, Teller};
 use crate::{context::quietly, task::spawn_at};
 
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
@@ -115,7 +115,7 @@ pub struct Scope<'scope, 'env: 'scope> {
 }
 
 #[derive(Default)]
-struct Data {
+pub(super) struct Data {
     state: Mutex<DataState>,
 }
 
@@ -128,6 +128,10 @@ struct DataState {
 }
 
 impl Data {
+    pub(super) fn set_panicked(&self) {
+        lock(&self.state).panicked = true;
+    }
+
     /// Rule 3.
     fn wait_blocking(&self) {
         struct Bomb;
@@ -197,13 +201,7 @@ impl<'scope> Scope<'scope, '_> {
         F: Future + Send + 'scope,
         F::Output: Send + 'scope,
     {
-        let packet = Arc::new(Packet {
-            state: Mutex::new(PacketState {
-                result: Progress::Running,
-                waiter: None,
-            }),
-            data: self.data.clone(),
-        });
+        let packet = Packet::new(self.data.clone());
         let count = Count::up(&self.data);
         let body: Pin<Box<dyn Future<Output = ()> + Send + 'scope>> = Box::pin(Body {
             future: Some(future),
@@ -222,10 +220,7 @@ impl<'scope> Scope<'scope, '_> {
             count: Some(count),
         };
         drop(spawn_at(erased, Location::caller()));
-        ScopedHandle {
-            packet,
-            scope: PhantomData,
-        }
+        ScopedHandle::new(packet)
     }
 }
 
@@ -294,123 +289,5 @@ impl<F: Future> Future for Body<F> {
         };
         this.teller.0.tell(Progress::Over(Some(result)));
         Poll::Ready(())
-    }
-}
-
-enum Progress<T> {
-    Running,
-    /// `None`: its future was dropped, or its result has been taken.
-    Over(Option<Result<T, Payload>>),
-}
-
-struct PacketState<T> {
-    result: Progress<T>,
-    waiter: Option<Waker>,
-}
-
-/// Where a task leaves its output.
-struct Packet<T> {
-    state: Mutex<PacketState<T>>,
-    data: Arc<Data>,
-}
-
-impl<T> Packet<T> {
-    /// The first call counts.
-    fn tell(&self, result: Progress<T>) {
-        let mut state = lock(&self.state);
-        if !matches!(state.result, Progress::Running) {
-            return;
-        }
-        state.result = result;
-        let waiter = state.waiter.take();
-        drop(state);
-        if let Some(waiter) = waiter {
-            quietly(|| waiter.wake());
-        }
-    }
-}
-
-impl<T> Drop for Packet<T> {
-    fn drop(&mut self) {
-        let state = self.state.get_mut();
-        let state = state.unwrap_or_else(PoisonError::into_inner);
-        if let Progress::Over(Some(Err(_))) = state.result {
-            lock(&self.data.state).panicked = true;
-        }
-    }
-}
-
-/// The share of a packet that is in its body.
-struct Teller<T>(Arc<Packet<T>>);
-
-impl<T> Drop for Teller<T> {
-    fn drop(&mut self) {
-        self.0.tell(Progress::Over(None));
-    }
-}
-
-/// Waits for a task of a [`Scope`]: by [`join`](Self::join), or as a future, in another task of the scope.
-///
-/// Dropping it lets the task run on.
-pub struct ScopedHandle<'scope, T> {
-    packet: Arc<Packet<T>>,
-    scope: PhantomData<&'scope mut &'scope ()>,
-}
-
-impl<T> ScopedHandle<'_, T> {
-    /// Blocks until the task has ended, and takes its output.
-    ///
-    /// # Errors
-    ///
-    /// The payload of its panic, as [`std::thread::ScopedJoinHandle::join`]; a string that says so, if its
-    /// runtime has shut down.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// let text = String::from("borrowed");
-    /// let length = gopark::group::scope_blocking(|scope| {
-    ///     scope.spawn(async { text.len() }).join().unwrap()
-    /// });
-    /// assert_eq!(length, 8);
-    /// ```
-    pub fn join(self) -> std::thread::Result<T> {
-        crate::block_on(self)
-    }
-
-    /// Whether the task has ended.
-    pub fn is_finished(&self) -> bool {
-        !matches!(lock(&self.packet.state).result, Progress::Running)
-    }
-}
-
-impl<T> Future for ScopedHandle<'_, T> {
-    type Output = std::thread::Result<T>;
-
-    #[track_caller]
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let mut waker = Some(cx.waker().clone());
-        let mut state = lock(&self.packet.state);
-        if let Progress::Over(result) = &mut state.result {
-            let result = result.take();
-            drop(state);
-            let gone = || Box::new("the runtime of a scoped task has shut down") as Payload;
-            return Poll::Ready(result.unwrap_or_else(|| Err(gone())));
-        }
-        mem::swap(&mut state.waiter, &mut waker);
-        drop(state);
-        drop(waker);
-        gopark_net::note::park(gopark_net::note::WaitReason::Join);
-        Poll::Pending
-    }
-}
-
-impl<T> Unpin for ScopedHandle<'_, T> {}
-
-impl<T> fmt::Debug for ScopedHandle<'_, T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ScopedHandle")
-            .field("finished", &self.is_finished())
-            .finish_non_exhaustive()
     }
 }
