@@ -13,6 +13,7 @@ const SECOND: Duration = Duration::from_secs(1);
 
 #[gopark::test(paused = true)]
 async fn a_deadline_ends_its_context_and_those_below_at_its_time() {
+    let _alarm = alarm();
     let began = Instant::now();
     let (top, _) = Context::background().with_timeout(2 * SECOND);
     let (below, _) = top.with_cancel();
@@ -30,6 +31,7 @@ async fn a_deadline_ends_its_context_and_those_below_at_its_time() {
 
 #[gopark::test(paused = true)]
 async fn the_earlier_of_two_deadlines_counts() {
+    let _alarm = alarm();
     let (top, _) = Context::background().with_timeout(3 * SECOND);
     let (later, _) = top.with_timeout_cause(9 * SECOND, "never said");
     let (sooner, _) = top.with_timeout(SECOND);
@@ -43,6 +45,7 @@ async fn the_earlier_of_two_deadlines_counts() {
 
 #[gopark::test(paused = true)]
 async fn the_cause_of_a_deadline_is_for_the_deadline_alone() {
+    let _alarm = alarm();
     let (late, _cancel) = Context::background().with_timeout_cause(SECOND, "the row is slow");
     let (gone, cancel) =
         Context::background().with_deadline_cause(Instant::now() + SECOND, "the row is slow");
@@ -56,6 +59,7 @@ async fn the_cause_of_a_deadline_is_for_the_deadline_alone() {
 
 #[gopark::test(paused = true)]
 async fn a_deadline_that_has_passed_ends_the_context_at_once() {
+    let _alarm = alarm();
     sleep(SECOND).await;
     let now = Instant::now();
     for deadline in [now, now - SECOND / 2] {
@@ -68,6 +72,7 @@ async fn a_deadline_that_has_passed_ends_the_context_at_once() {
 
 #[gopark::test(paused = true)]
 async fn a_deadline_that_never_comes_is_no_limit() {
+    let _alarm = alarm();
     let (context, cancel) = Context::background().with_timeout(Duration::MAX);
     assert!(context.deadline().is_some());
     sleep(Duration::from_secs(86_400 * 365)).await;
@@ -78,6 +83,7 @@ async fn a_deadline_that_never_comes_is_no_limit() {
 
 #[gopark::test(paused = true)]
 async fn a_context_is_cancelled_before_its_deadline_and_the_deadline_changes_nothing() {
+    let _alarm = alarm();
     let (context, cancel) = Context::background().with_timeout(SECOND);
     let before = Handle::current().metrics().timers_fired;
     cancel.cancel_with("enough");
@@ -111,6 +117,7 @@ async fn contexts_that_are_dropped_early_leave_no_timer_and_no_task() {
 
 #[gopark::test(paused = true)]
 async fn a_timer_fires_once_for_a_context_that_many_wait_for() {
+    let _alarm = alarm();
     let (context, _cancel) = Context::background().with_timeout(SECOND);
     let before = Handle::current().metrics().timers_fired;
     let tasks: Vec<_> = (0..1000)
@@ -124,6 +131,7 @@ async fn a_timer_fires_once_for_a_context_that_many_wait_for() {
 
 #[gopark::test(paused = true)]
 async fn run_cuts_off_at_the_deadline_and_not_before() {
+    let _alarm = alarm();
     let (context, _cancel) = Context::background().with_timeout(SECOND);
     let began = Instant::now();
     assert_eq!(context.run(sleep(SECOND / 2)).await, Ok(()));
@@ -136,6 +144,7 @@ async fn run_cuts_off_at_the_deadline_and_not_before() {
 
 #[gopark::test(paused = true)]
 async fn a_deadline_and_a_timeout_agree_on_who_is_first() {
+    let _alarm = alarm();
     let (context, _cancel) = Context::background().with_timeout(2 * SECOND);
     assert!(timeout(SECOND, context.done()).await.is_err());
     assert!(timeout(2 * SECOND, context.done()).await.is_ok());
@@ -144,6 +153,7 @@ async fn a_deadline_and_a_timeout_agree_on_who_is_first() {
 /// Time that is moved by hand moves deadlines too.
 #[gopark::test(paused = true)]
 async fn advance_ends_what_is_due() {
+    let _alarm = alarm();
     let contexts: Vec<_> = (1..=50)
         .map(|n| Context::background().with_timeout(n * SECOND).0)
         .collect();

@@ -126,20 +126,25 @@ fn contexts_that_are_always_done_let_others_run() {
     let (context, cancel) = root();
     cancel.cancel();
     for runtime in [multi(1), task_support::current()] {
-        runtime.block_on(async {
-            let (tell, told) = oneshot::channel();
-            let spinner = context.clone();
-            let task = gopark::spawn(async move {
-                let mut told = pin!(told);
-                while futures::poll!(told.as_mut()).is_pending() {
-                    spinner.done().await;
-                    assert!(spinner.run(pending::<()>()).await.is_err());
-                }
+        for by_run in [false, true] {
+            runtime.block_on(async {
+                let (tell, told) = oneshot::channel();
+                let context = context.clone();
+                let spins = gopark::spawn(async move {
+                    let mut told = pin!(told);
+                    while futures::poll!(told.as_mut()).is_pending() {
+                        if by_run {
+                            assert!(context.run(pending::<()>()).await.is_err());
+                        } else {
+                            context.done().await;
+                        }
+                    }
+                });
+                gopark::yield_now().await;
+                tell.send(()).unwrap();
+                spins.await.unwrap();
             });
-            gopark::yield_now().await;
-            tell.send(()).unwrap();
-            task.await.unwrap();
-        });
+        }
     }
 }
 

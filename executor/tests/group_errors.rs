@@ -56,6 +56,7 @@ fn all_that_succeed_are_waited_for() {
 
 #[gopark::test(paused = true)]
 async fn the_first_error_wins_and_aborts_the_rest() {
+    let _alarm = alarm();
     let began = Instant::now();
     let dropped = Counter::default();
     let mut group = Group::new();
@@ -78,6 +79,7 @@ async fn the_first_error_wins_and_aborts_the_rest() {
 
 #[gopark::test(paused = true)]
 async fn what_comes_after_the_error_is_dropped_without_being_run() {
+    let _alarm = alarm();
     let mut group = Group::new();
     group.go(async { Err("first") }).await;
     sleep(SECOND).await;
@@ -95,6 +97,7 @@ async fn what_comes_after_the_error_is_dropped_without_being_run() {
 
 #[gopark::test(paused = true)]
 async fn with_a_context_the_others_are_told_and_not_aborted() {
+    let _alarm = alarm();
     let (mut group, context) = Group::with_context(&Context::background());
     let finished = Counter::default();
     for n in 1..=3 {
@@ -121,6 +124,7 @@ async fn with_a_context_the_others_are_told_and_not_aborted() {
 
 #[gopark::test(paused = true)]
 async fn the_end_of_the_context_above_reaches_the_group() {
+    let _alarm = alarm();
     let (above, cancel) = Context::background().with_cancel();
     let (mut group, context) = Group::with_context(&above);
     let inner = context.clone();
@@ -235,6 +239,7 @@ fn a_group_that_is_dropped_stops_its_tasks() {
 
 #[gopark::test(paused = true)]
 async fn wait_that_is_dropped_loses_nothing() {
+    let _alarm = alarm();
     let mut group = Group::new();
     group
         .go(async {
@@ -251,6 +256,7 @@ async fn wait_that_is_dropped_loses_nothing() {
 
 #[gopark::test(paused = true)]
 async fn groups_nest() {
+    let _alarm = alarm();
     let (mut outer, context) = Group::with_context(&Context::background());
     for n in 0..4 {
         let context = context.clone();

@@ -50,6 +50,7 @@ fn a_bad_limit_is_named() {
 
 #[gopark::test(paused = true)]
 async fn go_waits_for_a_place_and_the_limit_holds() {
+    let _alarm = alarm();
     let gauge = Gauge::default();
     let mut group = Group::<()>::new();
     group.set_limit(3).unwrap();
@@ -71,6 +72,7 @@ async fn go_waits_for_a_place_and_the_limit_holds() {
 
 #[gopark::test(paused = true)]
 async fn try_go_gives_back_what_finds_no_place() {
+    let _alarm = alarm();
     let mut group = Group::<()>::new();
     group.set_limit(2).unwrap();
     let task = async |n: u32| {
@@ -101,6 +103,7 @@ impl<F: Future<Output = ()>> MapOk for F {}
 
 #[gopark::test(paused = true)]
 async fn a_limit_that_is_changed_lets_more_or_fewer_in() {
+    let _alarm = alarm();
     let group = Group::<()>::new();
     group.set_limit(1).unwrap();
     let done = || sleep(SECOND).map_ok();
@@ -125,6 +128,7 @@ async fn a_limit_that_is_changed_lets_more_or_fewer_in() {
 
 #[gopark::test(paused = true)]
 async fn places_are_given_in_turn_and_who_gives_up_loses_none() {
+    let _alarm = alarm();
     let mut group = Group::<()>::new();
     group.set_limit(1).unwrap();
     let order = Arc::new(std::sync::Mutex::new(Vec::new()));
