@@ -2,12 +2,14 @@
 
 mod task_support;
 
+use std::future::pending;
 use std::pin::pin;
 
+use futures::channel::oneshot;
 use gopark::context::{Context, ContextError};
 use gopark::runtime::{Builder, Handle};
 use gopark::time::{self, Duration, Instant, sleep, timeout};
-use task_support::{alarm, multi};
+use task_support::{Counter, alarm, multi};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -162,6 +164,66 @@ async fn advance_ends_what_is_due() {
         let done = contexts.iter().filter(|context| context.is_done()).count();
         assert_eq!(done, n);
     }
+}
+
+#[gopark::test(paused = true)]
+async fn what_was_registered_runs_at_the_deadline() {
+    let _alarm = alarm();
+    let (context, _cancel) = Context::background().with_timeout(SECOND);
+    let (tell, told) = oneshot::channel();
+    let func = context
+        .with_cancel()
+        .0
+        .after_func(async move || tell.send(Instant::now()).unwrap());
+    assert_eq!(Some(told.await.unwrap()), context.deadline());
+    assert!(!func.stop());
+}
+
+/// Deadlines come on two processors while their contexts are cancelled, dropped, and waited for. What is
+/// registered with a context runs or is dropped, once: nothing of it is left.
+#[test]
+fn deadlines_race_with_all_that_can_happen_to_a_context() {
+    let _alarm = alarm();
+    let (ran, dropped, rounds) = (Counter::default(), Counter::default(), 3000);
+    let runtime = multi(2);
+    runtime.block_on(async {
+        let (top, _cancel) = Context::background().with_cancel();
+        let tasks: Vec<_> = (0..rounds)
+            .map(|n| {
+                let (top, ran, guard) = (top.clone(), ran.clone(), dropped.on_drop());
+                gopark::spawn(async move {
+                    let (context, cancel) = top.with_timeout(Duration::from_millis(n % 5));
+                    let func = context.after_func(async move || {
+                        let _guard = guard;
+                        ran.add();
+                    });
+                    let (below, _) = context.with_timeout(Duration::from_millis(n % 3));
+                    if n % 2 == 0 {
+                        sleep(Duration::from_millis(n % 4)).await;
+                    }
+                    match n % 7 {
+                        0 => cancel.cancel(),
+                        1 => drop(cancel.drop_guard()),
+                        2 => drop((context, cancel, func, below)),
+                        3 => drop(func.stop()),
+                        4 => below.done().await,
+                        5 => assert!(context.run(pending::<()>()).await.is_err()),
+                        _ => {
+                            context.done().await;
+                            assert!(below.is_done());
+                        }
+                    }
+                })
+            })
+            .collect();
+        for task in tasks {
+            task.await.unwrap();
+        }
+        assert!(format!("{top:?}").contains("members: 0"), "{top:?}");
+    });
+    drop(runtime);
+    assert_eq!(dropped.get(), usize::try_from(rounds).unwrap());
+    assert!(ran.get() > 0);
 }
 
 #[test]
