@@ -162,10 +162,12 @@ impl Node {
 }
 
 /// Calls what is the user's. A panic has been reported by the panic hook; to let it out would keep
-/// others from being told. Its payload may panic in its own Drop.
+/// others from being told. Its payload may panic in its own Drop, and so on.
 pub(crate) fn quietly(f: impl FnOnce()) {
     if let Err(payload) = catch_unwind(AssertUnwindSafe(f)) {
-        std::mem::forget(payload);
+        if let Err(endless) = catch_unwind(AssertUnwindSafe(|| drop(payload))) {
+            std::mem::forget(endless);
+        }
     }
 }
 
