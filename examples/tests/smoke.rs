@@ -263,6 +263,59 @@ fn echo_returns_what_the_load_client_sends() {
 }
 
 #[test]
+fn graceful_lets_who_is_connected_finish() {
+    let mut server = Example::start("graceful", &["127.0.0.1:0", "60000"]);
+    let address = server.address();
+    assert_eq!(ask(address, b"before"), b"before");
+    let (mut one, mut two) = (connect(address), connect(address));
+    let mut echoed = [0; 3];
+    for stream in [&mut one, &mut two] {
+        stream.write_all(b"one").unwrap();
+        stream.read_exact(&mut echoed).unwrap();
+    }
+    let stdin = server.child.stdin.as_mut().unwrap();
+    stdin.write_all(b"halt\nstop\n").unwrap();
+    server.line_with("not \"halt\"");
+    server.line_with("stopping: told to stop; 2 connections are open");
+    // It has stopped listening, and goes on serving.
+    assert!(TcpStream::connect_timeout(&address, PATIENCE).is_err());
+    one.write_all(b"two").unwrap();
+    one.read_exact(&mut echoed).unwrap();
+    assert_eq!(&echoed, b"two");
+    drop((one, two));
+    let (succeeded, said) = server.end();
+    assert!(succeeded && said.contains("all have finished"), "{said}");
+    assert!(said.contains("and 2 to their end after it"), "{said}");
+}
+
+#[test]
+fn graceful_cuts_off_who_does_not_finish() {
+    let server = Example::start("graceful", &["127.0.0.1:0", "20"]);
+    let mut idle = connect(server.address());
+    idle.write_all(b"!").unwrap();
+    idle.read_exact(&mut [0]).unwrap();
+    // Its standard input ends, which stops it too.
+    let said = server.says();
+    assert!(said.contains("the standard input has ended"), "{said}");
+    assert!(said.contains("exceeded: 1 are cut off"), "{said}");
+    assert!(
+        !matches!(idle.read(&mut [0]), Ok(1..)),
+        "the connection is over"
+    );
+}
+
+#[test]
+fn rate_limit_makes_all_calls_few_at_a_time() {
+    let said = Example::start("rate_limit", &["12", "1000", "3"]).says();
+    for number in 1..=12 {
+        let square = format!("{number} squared is {}\n", number * number);
+        assert!(said.contains(&square), "no {square:?} in\n{said}");
+    }
+    assert!(said.contains("12 calls in"), "{said}");
+    assert!(said.contains("never more than 3 at a time"), "{said}");
+}
+
+#[test]
 fn proxy_passes_on_both_ways_and_closes_one_at_a_time() {
     let echo = Example::start("echo", &["127.0.0.1:0"]);
     let proxy = Example::start("proxy", &["127.0.0.1:0", &echo.address().to_string()]);
@@ -339,6 +392,12 @@ fn a_bad_argument_is_named() {
             "SIZE must be a positive number",
         ),
         ("echo_load", &["127.0.0.1", "1", "1", "1"], "\"127.0.0.1\""),
+        ("graceful", &["127.0.0.1:0", "soon"], "\"soon\""),
+        (
+            "rate_limit",
+            &["1", "0"],
+            "PER_SECOND must be a positive number",
+        ),
         ("files", &["no/such/directory"], "\"no/such/directory\""),
         ("files", &[".", "0"], "IN_FLIGHT must be a positive number"),
         ("files", &[".", "1", "2"], "[DIRECTORY [IN_FLIGHT]]"),

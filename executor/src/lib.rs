@@ -45,11 +45,13 @@
 
 mod block_on;
 pub mod chan;
+pub mod context;
 mod current;
 mod debug;
 pub mod fs;
 mod g;
 mod globq;
+pub mod group;
 mod m;
 mod metrics;
 mod p;

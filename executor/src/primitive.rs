@@ -81,7 +81,7 @@ macro_rules! const_fn {
 pub(crate) use const_fn;
 
 pub(crate) mod sync {
-    pub(crate) use std::sync::{Mutex, MutexGuard};
+    pub(crate) use std::sync::{Mutex, MutexGuard, OnceLock};
 
     pub(crate) mod atomic {
         pub(crate) use std::sync::atomic::{

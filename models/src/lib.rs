@@ -21,6 +21,7 @@ mod bell;
 mod check;
 mod claims;
 mod closing;
+mod contexts;
 mod deque;
 mod idle;
 mod jobs;
