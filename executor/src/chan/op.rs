@@ -344,10 +344,18 @@ impl Queue {
         self.len += 1;
     }
 
-    /// The first node, left where it is.
-    pub(crate) fn front(&self) -> Option<&Node> {
+    /// Unlinks the first node that is wanted.
+    pub(crate) fn pop_first(&mut self, is_wanted: impl Fn(&Node) -> bool) -> Option<&Node> {
+        let mut at = self.head;
         // SAFETY: (1) what is linked lives.
-        unsafe { self.head.as_ref() }
+        while let Some(node) = unsafe { at.as_ref() } {
+            if is_wanted(node) {
+                self.unlink(node);
+                return Some(node);
+            }
+            at = node.next.get();
+        }
+        None
     }
 
     /// Unlinks the first node.
