@@ -285,6 +285,16 @@ impl Node {
         self.value.get()
     }
 
+    /// Whether the operation was fired with `what` for this node, which is not linked.
+    ///
+    /// # Safety
+    ///
+    /// The operation that it was last prepared for must live.
+    pub(crate) unsafe fn was_fired_with(&self, what: Fired) -> bool {
+        // SAFETY: the caller's promise.
+        unsafe { &*self.op.get() }.fired() == Some((what, self.case.get()))
+    }
+
     /// Fires the operation of a node that was just unlinked, under the lock, and does `and` before the
     /// owner can go on.
     #[inline]

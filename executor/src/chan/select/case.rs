@@ -12,7 +12,7 @@ use std::mem::MaybeUninit;
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
 
-use super::super::core::{Chan, Reach};
+use super::super::core::{Chan, Reach, wake};
 use super::super::error::{RecvError, SendError};
 use super::super::op::{Fired, Node, Op};
 use super::super::reserve::{self, Permit};
@@ -62,6 +62,10 @@ pub unsafe trait Case {
     /// Waits no more. Takes the lock.
     #[doc(hidden)]
     fn unlink(self: Pin<&mut Self>);
+
+    /// Takes back what a select that was forgotten has left. Takes the lock, if there is anything.
+    #[doc(hidden)]
+    fn reclaim(self: Pin<&mut Self>) {}
 
     /// Polls a case that is no operation on a channel; true if it is ready.
     #[doc(hidden)]
@@ -142,11 +146,24 @@ impl<T, R: Reach<T>> RecvCase<T, R> {
     }
 }
 
+impl<T, R: Reach<T>> RecvCase<T, R> {
+    fn take_back(&mut self) {
+        if !std::mem::take(&mut self.queued) {
+            return;
+        }
+        let mut state = self.reach.chan().lock();
+        state.receivers.unlink(&self.node);
+        // SAFETY: (1) queued: the select was forgotten, so its operation is where it was.
+        let promised = unsafe { self.node.was_fired_with(Fired::Promised) };
+        let waker = promised.then(|| state.break_promise()).flatten();
+        drop(state);
+        wake(waker);
+    }
+}
+
 impl<T, R: Reach<T>> Drop for RecvCase<T, R> {
     fn drop(&mut self) {
-        if self.queued {
-            self.reach.chan().lock().receivers.unlink(&self.node);
-        }
+        self.take_back();
     }
 }
 
@@ -218,6 +235,11 @@ unsafe impl<T, R: Reach<T>> Case for RecvCase<T, R> {
         this.reach.chan().lock().receivers.unlink(&this.node);
     }
 
+    fn reclaim(self: Pin<&mut Self>) {
+        // SAFETY: (1) the node stays where it is.
+        unsafe { self.get_unchecked_mut() }.take_back();
+    }
+
     fn output_slot(self: Pin<&mut Self>) -> *mut () {
         // SAFETY: (1) the output is not pinned.
         (&raw mut unsafe { self.get_unchecked_mut() }.output).cast()
@@ -254,6 +276,16 @@ impl<'a, T> SendCase<'a, T> {
         }
     }
 
+    fn take_back(&mut self) {
+        if !std::mem::take(&mut self.queued) {
+            return;
+        }
+        let mut state = self.reach.lock();
+        state.senders.unlink(&self.node);
+        // SAFETY: (1) queued: the select was forgotten, so its operation is where it was.
+        self.holds &= unsafe { !self.node.was_fired_with(Fired::Sent) };
+    }
+
     fn take_value(&mut self) -> T {
         debug_assert!(self.holds);
         self.holds = false;
@@ -274,6 +306,11 @@ unsafe impl<T> Case for SendCase<'_, T> {
         let this = unsafe { self.get_unchecked_mut() };
         // SAFETY: (1) the lock is held, says the caller.
         let state = unsafe { this.reach.raw_lock().value() };
+        if !this.holds {
+            // A select that was forgotten has sent it.
+            this.output = Some(Ok(()));
+            return true;
+        }
         this.output = match state.try_send(this.take_value()) {
             Ok(waker) => {
                 wakers.extend(waker);
@@ -322,6 +359,11 @@ unsafe impl<T> Case for SendCase<'_, T> {
         this.reach.lock().senders.unlink(&this.node);
     }
 
+    fn reclaim(self: Pin<&mut Self>) {
+        // SAFETY: (1) node and slot stay where they are.
+        unsafe { self.get_unchecked_mut() }.take_back();
+    }
+
     fn output_slot(self: Pin<&mut Self>) -> *mut () {
         // SAFETY: (1) the output is not pinned.
         (&raw mut unsafe { self.get_unchecked_mut() }.output).cast()
@@ -330,12 +372,7 @@ unsafe impl<T> Case for SendCase<'_, T> {
 
 impl<T> Drop for SendCase<'_, T> {
     fn drop(&mut self) {
-        if self.queued {
-            let mut state = self.reach.lock();
-            // If the node is not linked any more, a receiver may have the value.
-            self.holds &= self.node.is_linked();
-            state.senders.unlink(&self.node);
-        }
+        self.take_back();
         if self.holds {
             drop(self.take_value());
         }

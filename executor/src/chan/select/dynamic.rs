@@ -160,6 +160,8 @@ impl<'a> Select<'a> {
         let mut pins: Vec<Pin<&mut (dyn Case + '_)>> = Vec::with_capacity(self.cases.len());
         for (number, entry) in self.cases.iter_mut().enumerate() {
             if let Some(entry) = entry {
+                // A `select` before this one may have been forgotten while it waited.
+                entry.case.as_mut().reclaim();
                 numbers.push(number);
                 pins.push(entry.case.as_mut());
             }
