@@ -124,7 +124,8 @@ impl<T> State<T> {
     /// How many messages would find room, or a receiver, at the moment.
     pub(crate) fn room(&self) -> usize {
         let used = self.available() + self.reserved;
-        self.capacity.saturating_sub(used) + self.receivers.len()
+        let room = self.capacity.saturating_sub(used);
+        room.saturating_add(self.receivers.len())
     }
 
     /// The channel is full: puts `value` in, and gives back the oldest message that may be taken, which is
