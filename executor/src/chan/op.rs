@@ -280,6 +280,10 @@ impl Node {
         self.linked.get()
     }
 
+    pub(crate) fn op(&self) -> *const Op {
+        self.op.get()
+    }
+
     /// The sender's value.
     pub(crate) fn value(&self) -> *mut () {
         self.value.get()

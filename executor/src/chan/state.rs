@@ -29,7 +29,7 @@ use std::task::Waker;
 
 use slab::Slab;
 
-use super::op::{Fired, Node, Queue};
+use super::op::{Fired, Node, Op, Queue};
 
 /// See the module.
 #[derive(Debug)]
@@ -237,13 +237,15 @@ impl<T> State<T> {
     }
 
     /// A receiver begins to wait: at capacity 0 a reservation that waits may be granted for it.
-    pub(crate) fn grant_for_receiver(&mut self) -> Option<Waker> {
+    /// Not to a case of the select that the receiver is a case of, `own`.
+    pub(crate) fn grant_for_receiver(&mut self, own: *const Op) -> Option<Waker> {
         if self.capacity > 0 {
             return None;
         }
         while self.receivers.len() > self.reserved {
             // What waits beside a receiver can be a send only if both are of one select.
-            let node = self.senders.pop_first(|node| node.value().is_null())?;
+            let is_other = |node: &Node| node.value().is_null() && !std::ptr::eq(node.op(), own);
+            let node = self.senders.pop_first(is_other)?;
             if let Some(waker) = node.fire(Fired::Granted, || ()) {
                 self.reserved += 1;
                 return waker;
@@ -289,7 +291,7 @@ impl<T> State<T> {
     pub(crate) fn unreserve(&mut self) -> Option<Waker> {
         self.reserved -= 1;
         if self.capacity == 0 {
-            self.grant_for_receiver()
+            self.grant_for_receiver(std::ptr::null())
         } else {
             self.refill()
         }

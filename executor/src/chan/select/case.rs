@@ -211,7 +211,7 @@ unsafe impl<T, R: Reach<T>> Case for RecvCase<T, R> {
         this.node.prepare(op, case, std::ptr::null_mut());
         // SAFETY: (1) we are pinned; (2) the node is unlinked before we go, if only by our drop.
         unsafe { state.receivers.push(&this.node) };
-        wakers.extend(state.grant_for_receiver());
+        wakers.extend(state.grant_for_receiver(op));
     }
 
     fn conclude(self: Pin<&mut Self>, what: Fired, keep: bool, wakers: &mut Vec<Waker>) {
