@@ -281,7 +281,7 @@ impl Tokens {
         if let Some(TokenTree::Group(block)) = self.peek().cloned() {
             let after = self.0.get(start + 1);
             let ends = after.is_none_or(|next| is_comma(next) || !continues(next));
-            if block.delimiter() == Delimiter::Brace && ends {
+            if is_block(&block) && ends {
                 let comma = after.is_some_and(is_comma);
                 self.1 += 1 + usize::from(comma);
                 return Ok(TokenTree::Group(block).into());
@@ -297,6 +297,19 @@ impl Tokens {
         }
         self.1 = (start + length + 1).min(self.0.len());
         Ok(rest[..length].iter().cloned().collect())
+    }
+}
+
+/// Whether a group is a block, also one that came to another macro as `$body:block`.
+fn is_block(group: &Group) -> bool {
+    let mut inner = group.stream().into_iter();
+    match group.delimiter() {
+        Delimiter::Brace => true,
+        Delimiter::None => matches!(
+            (inner.next(), inner.next()),
+            (Some(TokenTree::Group(only)), None) if is_block(&only)
+        ),
+        _ => false,
     }
 }
 

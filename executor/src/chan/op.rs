@@ -280,9 +280,23 @@ impl Node {
         self.linked.get()
     }
 
+    pub(crate) fn op(&self) -> *const Op {
+        self.op.get()
+    }
+
     /// The sender's value.
     pub(crate) fn value(&self) -> *mut () {
         self.value.get()
+    }
+
+    /// Whether the operation was fired with `what` for this node, which is not linked.
+    ///
+    /// # Safety
+    ///
+    /// The operation that it was last prepared for must live.
+    pub(crate) unsafe fn was_fired_with(&self, what: Fired) -> bool {
+        // SAFETY: the caller's promise.
+        unsafe { &*self.op.get() }.fired() == Some((what, self.case.get()))
     }
 
     /// Fires the operation of a node that was just unlinked, under the lock, and does `and` before the
@@ -344,10 +358,18 @@ impl Queue {
         self.len += 1;
     }
 
-    /// The first node, left where it is.
-    pub(crate) fn front(&self) -> Option<&Node> {
+    /// Unlinks the first node that is wanted.
+    pub(crate) fn pop_first(&mut self, is_wanted: impl Fn(&Node) -> bool) -> Option<&Node> {
+        let mut at = self.head;
         // SAFETY: (1) what is linked lives.
-        unsafe { self.head.as_ref() }
+        while let Some(node) = unsafe { at.as_ref() } {
+            if is_wanted(node) {
+                self.unlink(node);
+                return Some(node);
+            }
+            at = node.next.get();
+        }
+        None
     }
 
     /// Unlinks the first node.

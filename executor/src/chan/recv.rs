@@ -111,7 +111,7 @@ unsafe fn begin<T>(
         let node = waiter.begin(waker, std::ptr::null_mut());
         // SAFETY: the caller's promise.
         unsafe { state.receivers.push(node) };
-        let granted = state.grant_for_receiver();
+        let granted = state.grant_for_receiver(std::ptr::null());
         drop(state);
         wake(granted);
         note::park(WaitReason::ChanRecv);

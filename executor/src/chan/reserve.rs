@@ -44,7 +44,7 @@ impl<T, R: Reach<T>> Place<T, R> {
         let this = ManuallyDrop::new(self);
         // SAFETY: (1) `this` is not dropped, so the reach is taken once.
         let reach = unsafe { std::ptr::read(&raw const this.reach) };
-        wake(sent.map_err(SendError)?);
+        sent.map_err(SendError)?.into_iter().for_each(wake);
         Ok(reach)
     }
 }

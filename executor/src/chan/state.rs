@@ -17,7 +17,7 @@
 //! 2. `receivers.is_empty() || available == 0`: whoever waits finds nothing.
 //! 3. `available + reserved <= capacity`, but for permits that were granted at capacity 0.
 //! 4. `senders.is_empty() || available + reserved >= capacity`: whoever waits finds no room; at capacity 0:
-//!    no receiver that is not spoken for.
+//!    no receiver that is not spoken for. No send waits beside a receiver, but for those of one select.
 //! 5. `closed` implies `senders.is_empty()`; and `closed && buffer.is_empty()` implies
 //!    `receivers.is_empty()`.
 //!
@@ -29,7 +29,7 @@ use std::task::Waker;
 
 use slab::Slab;
 
-use super::op::{Fired, Node, Queue};
+use super::op::{Fired, Node, Op, Queue};
 
 /// See the module.
 #[derive(Debug)]
@@ -124,7 +124,8 @@ impl<T> State<T> {
     /// How many messages would find room, or a receiver, at the moment.
     pub(crate) fn room(&self) -> usize {
         let used = self.available() + self.reserved;
-        self.capacity.saturating_sub(used) + self.receivers.len()
+        let room = self.capacity.saturating_sub(used);
+        room.saturating_add(self.receivers.len())
     }
 
     /// The channel is full: puts `value` in, and gives back the oldest message that may be taken, which is
@@ -191,12 +192,9 @@ impl<T> State<T> {
         if let (Some(Source(make)), false) = (&self.source, self.closed) {
             return Ok((make(), None));
         }
-        while let Some(node) = self.senders.front() {
-            if node.value().is_null() {
-                // A reservation comes first. It is granted when a receiver waits.
-                break;
-            }
-            let node = self.senders.pop().expect("there is a front");
+        // A reservation needs a place, or a receiver that waits; a send that meets a receiver does not, so
+        // the two do not stand in each other's way.
+        while let Some(node) = self.senders.pop_first(|node| !node.value().is_null()) {
             let mut taken = None;
             // SAFETY: (1) a sender's node, (2) which is being fired by us.
             let take = || taken = Some(unsafe { take_value(node) });
@@ -239,14 +237,15 @@ impl<T> State<T> {
     }
 
     /// A receiver begins to wait: at capacity 0 a reservation that waits may be granted for it.
-    pub(crate) fn grant_for_receiver(&mut self) -> Option<Waker> {
+    /// Not to a case of the select that the receiver is a case of, `own`.
+    pub(crate) fn grant_for_receiver(&mut self, own: *const Op) -> Option<Waker> {
         if self.capacity > 0 {
             return None;
         }
         while self.receivers.len() > self.reserved {
-            // What waits at capacity 0 beside a receiver can be no send.
-            let node = self.senders.pop()?;
-            debug_assert!(node.value().is_null());
+            // What waits beside a receiver can be a send only if both are of one select.
+            let is_other = |node: &Node| node.value().is_null() && !std::ptr::eq(node.op(), own);
+            let node = self.senders.pop_first(is_other)?;
             if let Some(waker) = node.fire(Fired::Granted, || ()) {
                 self.reserved += 1;
                 return waker;
@@ -272,17 +271,18 @@ impl<T> State<T> {
         Ok(())
     }
 
-    /// Sends by a permit.
-    pub(crate) fn send_reserved(&mut self, value: T) -> Result<Option<Waker>, T> {
+    /// Sends by a permit. The wakers are that of the receiver that the message was promised to, and that
+    /// of who then gets the permit's place.
+    pub(crate) fn send_reserved(&mut self, value: T) -> Result<[Option<Waker>; 2], T> {
         self.reserved -= 1;
         if self.closed {
             return Err(value);
         }
         match self.promise(value) {
-            Ok(waker) => Ok(waker),
+            Ok(waker) => Ok([waker, self.refill()]),
             Err(back) => {
                 self.buffer.push_back(back);
-                Ok(None)
+                Ok([None, None])
             }
         }
     }
@@ -291,7 +291,7 @@ impl<T> State<T> {
     pub(crate) fn unreserve(&mut self) -> Option<Waker> {
         self.reserved -= 1;
         if self.capacity == 0 {
-            self.grant_for_receiver()
+            self.grant_for_receiver(std::ptr::null())
         } else {
             self.refill()
         }
@@ -362,7 +362,8 @@ impl<T> State<T> {
 
     /// Takes all messages out, to be dropped outside the lock: the last receiver has gone.
     pub(crate) fn take_buffer(&mut self) -> VecDeque<T> {
-        debug_assert_eq!(self.promised, 0, "a promise holds a receiver");
+        // A promise holds a receiver, unless its future was forgotten.
+        self.promised = 0;
         std::mem::take(&mut self.buffer)
     }
 }

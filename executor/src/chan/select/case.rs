@@ -6,13 +6,12 @@
 
 use std::cell::UnsafeCell;
 use std::fmt;
-use std::future::Future;
 use std::marker::PhantomPinned;
 use std::mem::MaybeUninit;
 use std::pin::Pin;
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Waker};
 
-use super::super::core::{Chan, Reach};
+use super::super::core::{Chan, Reach, wake};
 use super::super::error::{RecvError, SendError};
 use super::super::op::{Fired, Node, Op};
 use super::super::reserve::{self, Permit};
@@ -62,6 +61,10 @@ pub unsafe trait Case {
     /// Waits no more. Takes the lock.
     #[doc(hidden)]
     fn unlink(self: Pin<&mut Self>);
+
+    /// Takes back what a select that was forgotten has left. Takes the lock, if there is anything.
+    #[doc(hidden)]
+    fn reclaim(self: Pin<&mut Self>) {}
 
     /// Polls a case that is no operation on a channel; true if it is ready.
     #[doc(hidden)]
@@ -142,11 +145,24 @@ impl<T, R: Reach<T>> RecvCase<T, R> {
     }
 }
 
+impl<T, R: Reach<T>> RecvCase<T, R> {
+    fn take_back(&mut self) {
+        if !std::mem::take(&mut self.queued) {
+            return;
+        }
+        let mut state = self.reach.chan().lock();
+        state.receivers.unlink(&self.node);
+        // SAFETY: (1) queued: the select was forgotten, so its operation is where it was.
+        let promised = unsafe { self.node.was_fired_with(Fired::Promised) };
+        let waker = promised.then(|| state.break_promise()).flatten();
+        drop(state);
+        wake(waker);
+    }
+}
+
 impl<T, R: Reach<T>> Drop for RecvCase<T, R> {
     fn drop(&mut self) {
-        if self.queued {
-            self.reach.chan().lock().receivers.unlink(&self.node);
-        }
+        self.take_back();
     }
 }
 
@@ -194,7 +210,7 @@ unsafe impl<T, R: Reach<T>> Case for RecvCase<T, R> {
         this.node.prepare(op, case, std::ptr::null_mut());
         // SAFETY: (1) we are pinned; (2) the node is unlinked before we go, if only by our drop.
         unsafe { state.receivers.push(&this.node) };
-        wakers.extend(state.grant_for_receiver());
+        wakers.extend(state.grant_for_receiver(op));
     }
 
     fn conclude(self: Pin<&mut Self>, what: Fired, keep: bool, wakers: &mut Vec<Waker>) {
@@ -216,6 +232,11 @@ unsafe impl<T, R: Reach<T>> Case for RecvCase<T, R> {
         let this = unsafe { self.get_unchecked_mut() };
         this.queued = false;
         this.reach.chan().lock().receivers.unlink(&this.node);
+    }
+
+    fn reclaim(self: Pin<&mut Self>) {
+        // SAFETY: (1) the node stays where it is.
+        unsafe { self.get_unchecked_mut() }.take_back();
     }
 
     fn output_slot(self: Pin<&mut Self>) -> *mut () {
@@ -254,6 +275,16 @@ impl<'a, T> SendCase<'a, T> {
         }
     }
 
+    fn take_back(&mut self) {
+        if !std::mem::take(&mut self.queued) {
+            return;
+        }
+        let mut state = self.reach.lock();
+        state.senders.unlink(&self.node);
+        // SAFETY: (1) queued: the select was forgotten, so its operation is where it was.
+        self.holds &= unsafe { !self.node.was_fired_with(Fired::Sent) };
+    }
+
     fn take_value(&mut self) -> T {
         debug_assert!(self.holds);
         self.holds = false;
@@ -274,6 +305,11 @@ unsafe impl<T> Case for SendCase<'_, T> {
         let this = unsafe { self.get_unchecked_mut() };
         // SAFETY: (1) the lock is held, says the caller.
         let state = unsafe { this.reach.raw_lock().value() };
+        if !this.holds {
+            // A select that was forgotten has sent it.
+            this.output = Some(Ok(()));
+            return true;
+        }
         this.output = match state.try_send(this.take_value()) {
             Ok(waker) => {
                 wakers.extend(waker);
@@ -322,6 +358,11 @@ unsafe impl<T> Case for SendCase<'_, T> {
         this.reach.lock().senders.unlink(&this.node);
     }
 
+    fn reclaim(self: Pin<&mut Self>) {
+        // SAFETY: (1) node and slot stay where they are.
+        unsafe { self.get_unchecked_mut() }.take_back();
+    }
+
     fn output_slot(self: Pin<&mut Self>) -> *mut () {
         // SAFETY: (1) the output is not pinned.
         (&raw mut unsafe { self.get_unchecked_mut() }.output).cast()
@@ -330,12 +371,7 @@ unsafe impl<T> Case for SendCase<'_, T> {
 
 impl<T> Drop for SendCase<'_, T> {
     fn drop(&mut self) {
-        if self.queued {
-            let mut state = self.reach.lock();
-            // If the node is not linked any more, a receiver may have the value.
-            self.holds &= self.node.is_linked();
-            state.senders.unlink(&self.node);
-        }
+        self.take_back();
         if self.holds {
             drop(self.take_value());
         }
@@ -516,141 +552,6 @@ unsafe impl<T> Case for ReserveCase<'_, T> {
     }
 }
 
-/// Any other future. It is polled only while nothing waits in a channel for this select, so that never
-/// both it and a channel's case are done.
-pub struct FutureCase<F: Future> {
-    future: F,
-    output: Option<F::Output>,
-}
-
-impl<F: Future> FutureCase<F> {
-    pub(in super::super) fn new(future: F) -> Self {
-        Self {
-            future,
-            output: None,
-        }
-    }
-}
-
-impl<F: Future> TakeOutput for FutureCase<F> {
-    type Output = F::Output;
-
-    fn take_output(self: Pin<&mut Self>) -> F::Output {
-        // SAFETY: (1) the output is not pinned.
-        let this = unsafe { self.get_unchecked_mut() };
-        this.output
-            .take()
-            .expect("the case that was chosen has an output")
-    }
-}
-
-// SAFETY: (1) it has no lock and no node.
-unsafe impl<F: Future> Case for FutureCase<F> {
-    fn key(&self) -> usize {
-        0
-    }
-
-    fn acquire(&self) {}
-
-    unsafe fn release(&self) {}
-
-    unsafe fn try_commit(self: Pin<&mut Self>, _: &mut Vec<Waker>) -> bool {
-        false
-    }
-
-    unsafe fn enqueue(self: Pin<&mut Self>, _: *const Op, _: u32, _: &mut Vec<Waker>) {}
-
-    fn conclude(self: Pin<&mut Self>, _: Fired, _: bool, _: &mut Vec<Waker>) {
-        unreachable!("nobody fires a future")
-    }
-
-    fn unlink(self: Pin<&mut Self>) {}
-
-    fn poll_future(self: Pin<&mut Self>, cx: &mut Context<'_>) -> bool {
-        // SAFETY: (1) the future is pinned with us, and not moved.
-        let this = unsafe { self.get_unchecked_mut() };
-        // SAFETY: (1) as above.
-        match unsafe { Pin::new_unchecked(&mut this.future) }.poll(cx) {
-            Poll::Ready(value) => {
-                this.output = Some(value);
-                true
-            }
-            Poll::Pending => false,
-        }
-    }
-
-    fn output_slot(self: Pin<&mut Self>) -> *mut () {
-        // SAFETY: (1) the output is not pinned.
-        (&raw mut unsafe { self.get_unchecked_mut() }.output).cast()
-    }
-}
-
-/// A case whose condition may be false: then it is never ready.
-impl<C: TakeOutput> TakeOutput for Option<C> {
-    type Output = C::Output;
-
-    fn take_output(self: Pin<&mut Self>) -> C::Output {
-        self.as_pin_mut()
-            .expect("a case that is never ready is not chosen")
-            .take_output()
-    }
-}
-
-// SAFETY: as for the case within; None has no lock and no node.
-unsafe impl<C: Case> Case for Option<C> {
-    fn key(&self) -> usize {
-        // An address that no channel has, with the lowest place in the order: it is polled as a future.
-        self.as_ref().map_or(0, C::key)
-    }
-
-    fn acquire(&self) {
-        if let Some(case) = self {
-            case.acquire();
-        }
-    }
-
-    unsafe fn release(&self) {
-        if let Some(case) = self {
-            // SAFETY: the caller's promise.
-            unsafe { case.release() };
-        }
-    }
-
-    unsafe fn try_commit(self: Pin<&mut Self>, wakers: &mut Vec<Waker>) -> bool {
-        // SAFETY: the caller's promise.
-        self.as_pin_mut()
-            .is_some_and(|case| unsafe { case.try_commit(wakers) })
-    }
-
-    unsafe fn enqueue(self: Pin<&mut Self>, op: *const Op, case: u32, wakers: &mut Vec<Waker>) {
-        if let Some(inner) = self.as_pin_mut() {
-            // SAFETY: the caller's promise.
-            unsafe { inner.enqueue(op, case, wakers) };
-        }
-    }
-
-    fn conclude(self: Pin<&mut Self>, what: Fired, keep: bool, wakers: &mut Vec<Waker>) {
-        if let Some(case) = self.as_pin_mut() {
-            case.conclude(what, keep, wakers);
-        }
-    }
-
-    fn unlink(self: Pin<&mut Self>) {
-        if let Some(case) = self.as_pin_mut() {
-            case.unlink();
-        }
-    }
-
-    fn poll_future(self: Pin<&mut Self>, cx: &mut Context<'_>) -> bool {
-        self.as_pin_mut().is_some_and(|case| case.poll_future(cx))
-    }
-
-    fn output_slot(self: Pin<&mut Self>) -> *mut () {
-        self.as_pin_mut()
-            .map_or(std::ptr::null_mut(), C::output_slot)
-    }
-}
-
 macro_rules! opaque_debug {
     ($(<$($parameter:tt),*> $case:ty, $name:literal;)*) => {
         $(impl<$($parameter),*> fmt::Debug for $case {
@@ -670,11 +571,5 @@ opaque_debug! {
 impl<T, R: Reach<T>> fmt::Debug for RecvCase<T, R> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("RecvCase").finish_non_exhaustive()
-    }
-}
-
-impl<F: Future> fmt::Debug for FutureCase<F> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("FutureCase").finish_non_exhaustive()
     }
 }

@@ -8,8 +8,9 @@ use super::super::core::Chan;
 use super::super::error::{RecvError, SendError};
 use super::super::receiver::Receiver;
 use super::super::sender::Sender;
-use super::case::{Case, FutureCase, RecvCase, SendCase};
+use super::case::{Case, RecvCase, SendCase};
 use super::engine::{DEFAULT, Selecting};
+use super::other::FutureCase;
 use super::wait;
 
 /// Waits for several operations, as many as there are at run time, of which one happens.
@@ -160,6 +161,8 @@ impl<'a> Select<'a> {
         let mut pins: Vec<Pin<&mut (dyn Case + '_)>> = Vec::with_capacity(self.cases.len());
         for (number, entry) in self.cases.iter_mut().enumerate() {
             if let Some(entry) = entry {
+                // A `select` before this one may have been forgotten while it waited.
+                entry.case.as_mut().reclaim();
                 numbers.push(number);
                 pins.push(entry.case.as_mut());
             }

@@ -5,6 +5,7 @@ mod case;
 mod dynamic;
 mod engine;
 mod order;
+mod other;
 mod probe;
 
 pub use case::{Case, TakeOutput};
