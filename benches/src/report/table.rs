@@ -133,6 +133,21 @@ mod tests {
     }
 
     #[test]
+    fn another_table_begins_where_others_take_part() {
+        let row = |group| Row {
+            spec: Spec {
+                group,
+                ..workload::all()[0].spec
+            },
+            figures: vec![(Peer::Gopark, vec![1.0])],
+        };
+        let rows = [Group::Sched, Group::Wake, Group::Chan].map(row);
+        let text = markdown(&[], 1, Group::usual_peers, &rows);
+        let heads = text.lines().filter(|line| line.starts_with("| workload |"));
+        assert_eq!(heads.count(), 2, "{text}");
+    }
+
+    #[test]
     fn a_row_with_a_bound_needs_no_rival() {
         let rows = [Row {
             spec: Spec {
