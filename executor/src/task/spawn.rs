@@ -37,6 +37,7 @@ where
 
 /// [`spawn`] on behalf of a caller elsewhere.
 #[inline]
+#[track_caller]
 pub(crate) fn spawn_at<F>(future: F, location: &'static Location<'static>) -> JoinHandle<F::Output>
 where
     F: Future + Send + 'static,
@@ -126,6 +127,7 @@ where
 }
 
 /// [`spawn_blocking`] on behalf of a caller elsewhere.
+#[track_caller]
 pub(crate) fn spawn_blocking_at<F, R>(f: F, location: &'static Location<'static>) -> JoinHandle<R>
 where
     F: FnOnce() -> R + Send + 'static,
