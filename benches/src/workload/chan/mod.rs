@@ -1,7 +1,7 @@
 //! Channels against channels.
 //!
 //! Here the peers are channels, each on the runtime where it does best, or where it is its runtime's
-//! own; see [`Peer`](crate::peer::Peer). What a workload needs of them is [`Channel`]; so each is
+//! own; see [`Peer`]. What a workload needs of them is `Channel`; so each is
 //! written once, but for selects, for which everybody has words of their own.
 //!
 //! | file | idea |
