@@ -12,13 +12,14 @@
 use std::cell::UnsafeCell;
 use std::ops::{Deref, DerefMut};
 
+use crate::primitive::MODEL;
 use crate::primitive::hint::spin_loop;
 use crate::primitive::sync::atomic::{AtomicU32, Ordering};
 use crate::primitive::thread::yield_now;
 
 /// Looks before others are let run: with a pause of some 40 ns each about ten times what the lock is
 /// held for. A guess.
-const SPINS: u32 = 32;
+const SPINS: u32 = if MODEL { 0 } else { 32 };
 
 /// See the module.
 #[derive(Debug)]
