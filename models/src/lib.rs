@@ -17,6 +17,7 @@ mod ring;
 mod runq;
 
 mod bell;
+mod chan;
 #[cfg(test)]
 mod check;
 mod claims;

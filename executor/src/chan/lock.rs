@@ -21,7 +21,7 @@ use crate::primitive::thread::yield_now;
 /// leave the lock's line with its holder, who does several operations in the time that it would take to
 /// pass it to and fro. Measured with two processors on one channel of capacity 128: up to 290 ns a message
 /// with a look after each pause, up to 121 with 4 to 128 of them, up to 54 with these.
-const PAUSES: std::ops::RangeInclusive<u32> = if MODEL { 1..=1 } else { 32..=256 };
+const PAUSES: std::ops::RangeInclusive<u32> = 32..=256;
 
 /// See the module.
 #[derive(Debug)]

@@ -76,7 +76,7 @@ unsafe impl Sync for Op {}
 
 impl Op {
     /// A select.
-    pub(crate) const fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self {
             state: AtomicU32::new(IDLE),
             alone: false,
@@ -85,7 +85,7 @@ impl Op {
     }
 
     /// An operation at one channel.
-    pub(crate) const fn alone() -> Self {
+    pub(crate) fn alone() -> Self {
         Self {
             state: AtomicU32::new(IDLE),
             alone: true,
