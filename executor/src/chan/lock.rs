@@ -19,7 +19,7 @@ use crate::primitive::thread::yield_now;
 
 /// Looks before others are let run: with a pause of some 40 ns each about ten times what the lock is
 /// held for. A guess.
-const SPINS: u32 = if MODEL { 0 } else { 32 };
+const SPINS: u32 = if MODEL { 1 } else { 32 };
 
 /// See the module.
 #[derive(Debug)]

@@ -5,7 +5,6 @@
 //! elsewhere, take them back when they are dropped: `queued` says so.
 
 use std::cell::UnsafeCell;
-use std::fmt;
 use std::future::Future;
 use std::marker::PhantomPinned;
 use std::mem::MaybeUninit;
@@ -685,33 +684,5 @@ unsafe impl<C: Case> Case for Option<C> {
     fn output_slot(self: Pin<&mut Self>) -> *mut () {
         self.as_pin_mut()
             .map_or(std::ptr::null_mut(), C::output_slot)
-    }
-}
-
-macro_rules! opaque_debug {
-    ($(<$($parameter:tt),*> $case:ty, $name:literal;)*) => {
-        $(impl<$($parameter),*> fmt::Debug for $case {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.debug_struct($name).finish_non_exhaustive()
-            }
-        })*
-    };
-}
-
-opaque_debug! {
-    <T> SendCase<'_, T>, "SendCase";
-    <T> SendOptCase<'_, T>, "SendOptCase";
-    <T> ReserveCase<'_, T>, "ReserveCase";
-}
-
-impl<T, R: Reach<T>> fmt::Debug for RecvCase<T, R> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("RecvCase").finish_non_exhaustive()
-    }
-}
-
-impl<F: Future> fmt::Debug for FutureCase<F> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("FutureCase").finish_non_exhaustive()
     }
 }

@@ -4,6 +4,7 @@ mod arms;
 mod case;
 mod dynamic;
 mod engine;
+mod opaque;
 mod order;
 mod probe;
 
