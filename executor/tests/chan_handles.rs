@@ -36,8 +36,8 @@ fn a_weak_sender_keeps_nothing_open() {
     assert!(!rx.is_closed());
     drop(tx);
     assert!(rx.is_closed());
-    assert!(weak.upgrade().is_none());
-    assert!(weak.clone().upgrade().is_none());
+    let (again, weak) = (weak.clone(), weak);
+    assert!(weak.upgrade().is_none() && again.upgrade().is_none());
     assert_eq!(rx.try_recv(), Ok(1));
 }
 

@@ -48,7 +48,7 @@ fn streams_that_wait_are_served_in_order_and_one_for_each_message() {
 #[test]
 fn a_stream_and_receives_of_one_receiver_share_its_messages() {
     let (tx, rx) = chan::bounded(2);
-    let mut stream = rx.clone();
+    let mut stream = rx;
     assert!(stream.next().now_or_never().is_none());
     let other = stream.clone();
     let receive = waiting(other.recv());

@@ -396,8 +396,8 @@ fn messages_are_moved_and_never_cloned() {
         }
     }
     let (tx, rx) = chan::bounded(1);
-    tx.clone().try_send(NoClone(1)).unwrap();
+    tx.try_send(NoClone(1)).unwrap();
     let mut send = pin!(tx.send(NoClone(2)));
     assert!(send.as_mut().now_or_never().is_none());
-    assert_eq!(rx.clone().try_recv().unwrap().0, 1);
+    assert_eq!(rx.try_recv().unwrap().0, 1);
 }
