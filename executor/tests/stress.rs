@@ -20,10 +20,8 @@ use gopark::net::{TcpListener, TcpStream};
 use gopark::runtime::{Builder, Handle, Runtime};
 use gopark::task::{JoinError, JoinHandle};
 use gopark::time::{sleep, timeout};
+use proof_support::watch::watch;
 use proof_support::{Random, scale, seed};
-
-/// How long nothing may happen.
-const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Runtimes at the same time.
 const WORLDS: usize = 2;
@@ -416,28 +414,6 @@ fn live(slot: usize, mut random: Random) {
     assert_eq!(Arc::strong_count(&world), 1, "nothing keeps the world");
 }
 
-/// Ends the process, and says what there was, if nothing happens any more.
-fn watch(seed: u64) {
-    let mut seen = get(&PROGRESS);
-    let mut since = Instant::now();
-    loop {
-        thread::sleep(Duration::from_secs(1));
-        let now = get(&PROGRESS);
-        if now != seen {
-            (seen, since) = (now, Instant::now());
-        } else if since.elapsed() > PATIENCE {
-            eprintln!("nothing has happened for {PATIENCE:?}; GOPARK_STRESS_SEED={seed}");
-            for handle in LIVING.lock().unwrap().iter().flatten() {
-                eprintln!("{:#?}", handle.metrics());
-                for task in handle.tasks() {
-                    eprintln!("{task}");
-                }
-            }
-            std::process::abort();
-        }
-    }
-}
-
 #[test]
 fn nothing_is_lost_in_a_storm_of_everything() {
     let seconds = scale("GOPARK_STRESS_SECONDS", 3);
@@ -448,7 +424,7 @@ fn nothing_is_lost_in_a_storm_of_everything() {
         add(&PANICS, 1);
         hook(info);
     }));
-    drop(thread::spawn(move || watch(seed)));
+    drop(thread::spawn(move || watch(seed, &PROGRESS, &LIVING)));
     let end = Instant::now() + Duration::from_secs(seconds);
     let lives: u64 = thread::scope(|scope| {
         let threads: Vec<_> = (0..WORLDS)

@@ -17,10 +17,8 @@ use gopark::runtime::{Builder, Flavor, Handle, Runtime, StallPolicy};
 use gopark::task::JoinHandle;
 use gopark::time::{sleep, timeout};
 use proof_support::blocking::{Gate, Way, compute};
+use proof_support::watch::watch;
 use proof_support::{Random, on_drop, scale, seed};
-
-/// How long nothing may happen.
-const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Runtimes at the same time.
 const WORLDS: usize = 2;
@@ -407,28 +405,6 @@ fn live(slot: usize, mut random: Random) {
     assert_eq!(Arc::strong_count(&world), 1, "nothing keeps the world");
 }
 
-/// Ends the process, and says what there was, if nothing happens any more.
-fn watch(seed: u64) {
-    let mut seen = get(&PROGRESS);
-    let mut since = Instant::now();
-    loop {
-        thread::sleep(Duration::from_secs(1));
-        let now = get(&PROGRESS);
-        if now != seen {
-            (seen, since) = (now, Instant::now());
-        } else if since.elapsed() > PATIENCE {
-            eprintln!("nothing has happened for {PATIENCE:?}; GOPARK_STRESS_SEED={seed}");
-            for handle in LIVING.lock().unwrap().iter().flatten() {
-                eprintln!("{:#?}", handle.metrics());
-                for task in handle.tasks() {
-                    eprintln!("{task}");
-                }
-            }
-            std::process::abort();
-        }
-    }
-}
-
 #[test]
 fn nothing_is_lost_in_a_storm_of_all_that_blocks() {
     let seconds = scale("GOPARK_STRESS_SECONDS", 3);
@@ -440,7 +416,7 @@ fn nothing_is_lost_in_a_storm_of_all_that_blocks() {
         add(&PANICS);
         hook(info);
     }));
-    drop(thread::spawn(move || watch(seed)));
+    drop(thread::spawn(move || watch(seed, &PROGRESS, &LIVING)));
     let end = Instant::now() + Duration::from_secs(seconds);
     let lives: u64 = thread::scope(|scope| {
         let threads: Vec<_> = (0..WORLDS)

@@ -206,12 +206,6 @@ impl<H: Home> Waiter<H> {
     }
 
     /// Leaves the queue (5), or passes on what was granted; the waiter is idle afterwards.
-    #[allow(dead_code, reason = "for who waits again in the same place")]
-    pub(crate) fn cancel(self: Pin<&mut Self>) {
-        // SAFETY: nothing is moved out.
-        unsafe { self.get_unchecked_mut() }.leave();
-    }
-
     fn leave(&mut self) {
         // pairs with: the store of GRANTED in `List::grant`.
         match self.node.state.load(Ordering::Acquire) {

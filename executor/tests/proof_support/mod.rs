@@ -19,6 +19,7 @@ pub(crate) mod child;
 pub(crate) mod proc;
 #[path = "../task_support/mod.rs"]
 mod task_support;
+pub(crate) mod watch;
 
 pub(crate) use task_support::*;
 
