@@ -23,6 +23,10 @@ fn main() {
         ("tokio", "TOKIO"),
         ("smol", "SMOL"),
         ("async-executor", "ASYNC_EXECUTOR"),
+        ("kanal", "KANAL"),
+        ("async-channel", "ASYNC_CHANNEL"),
+        ("flume", "FLUME"),
+        ("crossbeam-channel", "CROSSBEAM_CHANNEL"),
     ] {
         let version = locked_version(&lock, krate)
             .unwrap_or_else(|| panic!("Cargo.lock names no package `{krate}`"));

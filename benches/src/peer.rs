@@ -22,21 +22,49 @@ pub enum Peer {
     Go,
     /// A bare epoll loop on one thread: the floor for the echo workloads.
     Epoll,
+    /// kanal's channels on tokio.
+    Kanal,
+    /// kanal's channels on gopark: what is left of a difference when the scheduler is the same.
+    KanalGopark,
+    /// async-channel's channels on tokio.
+    AsyncChannel,
+    /// flume's channels on tokio.
+    Flume,
+    /// crossbeam's channels between plain threads, as many as there would be tasks.
+    Crossbeam,
 }
 
 impl Peer {
     /// All peers, in the order of the table's columns.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 11] = [
         Self::Gopark,
         Self::GoparkOff,
         Self::Tokio,
         Self::Smol,
         Self::Go,
         Self::Epoll,
+        Self::Kanal,
+        Self::KanalGopark,
+        Self::AsyncChannel,
+        Self::Flume,
+        Self::Crossbeam,
     ];
 
-    /// Those that take part without being asked for.
+    /// Those that take part without being asked for, but for the group `chan`.
     pub const USUAL: [Self; 5] = [Self::Gopark, Self::Tokio, Self::Smol, Self::Go, Self::Epoll];
+
+    /// Those that take part in the group `chan` without being asked for. gopark, tokio and Go have
+    /// channels of their own.
+    pub const CHANNELS: [Self; 8] = [
+        Self::Gopark,
+        Self::Tokio,
+        Self::Go,
+        Self::Kanal,
+        Self::KanalGopark,
+        Self::AsyncChannel,
+        Self::Flume,
+        Self::Crossbeam,
+    ];
 
     /// gopark as it comes and as it would be if nobody watched.
     pub const HAND_OFF: [Self; 2] = [Self::Gopark, Self::GoparkOff];
@@ -51,6 +79,11 @@ impl Peer {
             Self::Smol => "smol",
             Self::Go => "go",
             Self::Epoll => "epoll",
+            Self::Kanal => "kanal",
+            Self::KanalGopark => "kanal-gopark",
+            Self::AsyncChannel => "async-channel",
+            Self::Flume => "flume",
+            Self::Crossbeam => "crossbeam",
         }
     }
 }

@@ -202,6 +202,91 @@ fn stall_prints_how_late_the_ticks_were_both_ways() {
 }
 
 #[test]
+fn sieve_finds_the_primes() {
+    let said = Example::start("sieve", &["100"]).says();
+    assert!(
+        said.contains("up to 100: [73, 79, 83, 89, 97]\n25 primes, as many tasks, "),
+        "{said}"
+    );
+    let said = Example::start("sieve", &["1"]).says();
+    assert!(said.contains("up to 1: []\n0 primes, "), "{said}");
+}
+
+/// The numbers between the brackets that follow `before`.
+fn list(said: &str, before: &str) -> Vec<usize> {
+    let (_, rest) = (said.split_once(&format!("{before}[")))
+        .unwrap_or_else(|| panic!("no {before:?} and a list in\n{said}"));
+    let (inside, _) = rest.split_once(']').unwrap();
+    (inside.split(", "))
+        .map(|number| number.parse().unwrap())
+        .collect()
+}
+
+#[test]
+fn pipeline_keeps_its_queues_short() {
+    let said = Example::start("pipeline", &[]).says();
+    assert!(
+        said.contains("50 numbers, the sum of their squares is 42925\n"),
+        "{said}"
+    );
+    let longest = list(&said, "longest queues ");
+    assert!(longest.iter().all(|&length| length <= 4), "{said}");
+    // Two full queues, and one number in the hands of each of the two stages.
+    let furthest: usize = (said.split("furthest ahead ").nth(1))
+        .and_then(|rest| rest.split(' ').next()?.parse().ok())
+        .unwrap();
+    assert!((1..=10).contains(&furthest), "{said}");
+}
+
+#[test]
+fn worker_pool_does_each_job_once_and_stops() {
+    let said = Example::start("worker_pool", &[]).says();
+    assert!(said.contains("too late: job 10\n"), "{said}");
+    let mut order = list(&said, "order of completion: ");
+    assert_ne!(order[0], 1, "the longest job is not the first done\n{said}");
+    order.sort_unstable();
+    assert_eq!(order, (1..=9).collect::<Vec<_>>());
+    let done: usize = (said.split("stops after ").skip(1))
+        .filter_map(|rest| rest.split(' ').next()?.parse::<usize>().ok())
+        .sum();
+    assert_eq!(done, 9, "{said}");
+    assert_eq!(said.matches("stops after").count(), 3, "{said}");
+}
+
+#[test]
+fn fan_in_merges_until_it_quits() {
+    let said = Example::start("fan_in", &[]).says();
+    let counts = list(&said, "20 messages: ");
+    assert_eq!(counts.iter().sum::<usize>(), 20, "{said}");
+    assert!(counts[2] <= 5, "{said}");
+    assert!(said.contains("all have stopped; "), "{said}");
+    assert!(said.contains("the source of words stops\n"), "{said}");
+}
+
+#[test]
+fn ping_pong_loses_patience() {
+    let said = Example::start("ping_pong", &[]).says();
+    let mut lines = said.lines();
+    for expected in [
+        "pong: stroke 1",
+        "ping: stroke 2",
+        "pong: stroke 3",
+        "ping: stroke 4",
+        "ping: wait, my shoe",
+        "pong: no ball for 250ms",
+        "pong has made 500 strokes",
+        "ping: nobody takes ball 1001",
+        "ping has made 500, and all that took ",
+    ] {
+        let line = lines.next().unwrap_or_default();
+        assert!(
+            line.starts_with(expected),
+            "expected {expected:?} in {line:?} of\n{said}"
+        );
+    }
+}
+
+#[test]
 fn files_counts_a_tree() {
     let top = env::temp_dir().join(format!("gopark-examples-files-{}", std::process::id()));
     fs::create_dir_all(top.join("deep/deeper")).unwrap();
@@ -260,6 +345,59 @@ fn echo_returns_what_the_load_client_sends() {
     let said = Example::start("echo_load", &[&address, "2", "2", "20000000"]).says();
     assert!(said.contains("2 connections"), "{said}");
     echo.says();
+}
+
+#[test]
+fn graceful_lets_who_is_connected_finish() {
+    let mut server = Example::start("graceful", &["127.0.0.1:0", "60000"]);
+    let address = server.address();
+    assert_eq!(ask(address, b"before"), b"before");
+    let (mut one, mut two) = (connect(address), connect(address));
+    let mut echoed = [0; 3];
+    for stream in [&mut one, &mut two] {
+        stream.write_all(b"one").unwrap();
+        stream.read_exact(&mut echoed).unwrap();
+    }
+    let stdin = server.child.stdin.as_mut().unwrap();
+    stdin.write_all(b"halt\nstop\n").unwrap();
+    server.line_with("not \"halt\"");
+    server.line_with("stopping: told to stop; 2 connections are open");
+    // It has stopped listening, and goes on serving.
+    assert!(TcpStream::connect_timeout(&address, PATIENCE).is_err());
+    one.write_all(b"two").unwrap();
+    one.read_exact(&mut echoed).unwrap();
+    assert_eq!(&echoed, b"two");
+    drop((one, two));
+    let (succeeded, said) = server.end();
+    assert!(succeeded && said.contains("all have finished"), "{said}");
+    assert!(said.contains("and 2 to their end after it"), "{said}");
+}
+
+#[test]
+fn graceful_cuts_off_who_does_not_finish() {
+    let server = Example::start("graceful", &["127.0.0.1:0", "20"]);
+    let mut idle = connect(server.address());
+    idle.write_all(b"!").unwrap();
+    idle.read_exact(&mut [0]).unwrap();
+    // Its standard input ends, which stops it too.
+    let said = server.says();
+    assert!(said.contains("the standard input has ended"), "{said}");
+    assert!(said.contains("exceeded: 1 are cut off"), "{said}");
+    assert!(
+        !matches!(idle.read(&mut [0]), Ok(1..)),
+        "the connection is over"
+    );
+}
+
+#[test]
+fn rate_limit_makes_all_calls_few_at_a_time() {
+    let said = Example::start("rate_limit", &["12", "1000", "3"]).says();
+    for number in 1..=12 {
+        let square = format!("{number} squared is {}\n", number * number);
+        assert!(said.contains(&square), "no {square:?} in\n{said}");
+    }
+    assert!(said.contains("12 calls in"), "{said}");
+    assert!(said.contains("never more than 3 at a time"), "{said}");
 }
 
 #[test]
@@ -339,7 +477,14 @@ fn a_bad_argument_is_named() {
             "SIZE must be a positive number",
         ),
         ("echo_load", &["127.0.0.1", "1", "1", "1"], "\"127.0.0.1\""),
+        ("graceful", &["127.0.0.1:0", "soon"], "\"soon\""),
+        (
+            "rate_limit",
+            &["1", "0"],
+            "PER_SECOND must be a positive number",
+        ),
         ("files", &["no/such/directory"], "\"no/such/directory\""),
+        ("sieve", &["many"], "UP_TO must be a whole number"),
         ("files", &[".", "0"], "IN_FLIGHT must be a positive number"),
         ("files", &[".", "1", "2"], "[DIRECTORY [IN_FLIGHT]]"),
     ] {

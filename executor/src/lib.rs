@@ -26,6 +26,7 @@
 //! | `time/` | timers, sleeps, the clock |
 //! | `runtime/`, `task/` | the public face |
 //! | [`fs`] | files and directories |
+//! | [`sync`] | locks, semaphores, signals |
 //! | [`net`] | reactor and sockets: the package `gopark-net` |
 //!
 //! # A program
@@ -44,11 +45,13 @@
 
 mod block_on;
 pub mod chan;
+pub mod context;
 mod current;
 mod debug;
 pub mod fs;
 mod g;
 mod globq;
+pub mod group;
 mod m;
 mod metrics;
 mod p;
@@ -65,6 +68,7 @@ mod runq_tests;
 pub mod runtime;
 mod sched;
 mod seat;
+pub mod sync;
 mod sys;
 mod sysmon;
 pub mod task;

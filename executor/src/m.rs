@@ -9,8 +9,8 @@
 //! | `spinning`, `last_p`, `runner`, `batching`, `locals`, `own_due`, `own_root` | reads and writes | - |
 //! | `next_p`, `next_spinning`, `next_runner`, `claimed` | takes | write once, after taking the M from `IdleMs` |
 //! | `mailbox`, `bound_ready`, `root_ready` | takes | push, set |
-//! | `summons`, `verdict` | takes | the monitor sets |
-//! | `aloof` | counts down | the monitor sets |
+//! | `summons`, `verdict`, `stalled` | takes | the monitor sets |
+//! | `aloof` | reads, clears | the monitor sets |
 //! | `parked` | writes | read |
 //!
 //! # Bound work
@@ -29,7 +29,7 @@ use std::cell::{Cell, UnsafeCell};
 use std::collections::VecDeque;
 use std::panic::Location;
 use std::ptr::NonNull;
-use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU8, AtomicU32, Ordering, fence};
+use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU8, Ordering, fence};
 use std::sync::{Arc, Mutex};
 use std::task::Wake;
 use std::thread::Thread;
@@ -80,20 +80,17 @@ pub(crate) struct M {
     pub(crate) parked: AtomicBool,
     bound_ready: AtomicBool,
     root_ready: AtomicBool,
+    /// Its P was taken in the poll that it is in: it is counted in `Sched::stalled_ms`.
+    pub(crate) stalled: AtomicBool,
     summons: AtomicU8,
     pub(crate) verdict: Mutex<Option<Verdict>>,
-    /// For how many more turns this root, whose thread was stuck in the poll of a task, runs its own work
-    /// alone.
-    aloof: AtomicU32,
+    /// A root whose thread was once stuck in the poll of a task: it runs its own work alone from then on.
+    aloof: AtomicBool,
     /// Why the root of this `block_on` waits: the number of a `WaitReason`, written by its thread.
     root_wait: AtomicU8,
     mailbox: ConcurrentQueue<Runnable>,
     local_shard: Shard,
 }
-
-/// A guess: a service whose tasks block holds its root up for one turn in a thousand, and a program
-/// in which that happened once is soon as quick as before.
-const ALOOF_TURNS: u32 = 1_000;
 
 /// What the monitor asks of an M.
 pub(crate) mod summons {
@@ -142,9 +139,10 @@ impl M {
             parked: AtomicBool::new(false),
             bound_ready: AtomicBool::new(false),
             root_ready: AtomicBool::new(false),
+            stalled: AtomicBool::new(false),
             summons: AtomicU8::new(0),
             verdict: Mutex::new(None),
-            aloof: AtomicU32::new(0),
+            aloof: AtomicBool::new(false),
             root_wait: AtomicU8::new(WaitReason::Other as u8),
             mailbox: ConcurrentQueue::unbounded(),
             local_shard: Shard::with_bound(Arc::as_ptr(&sched), this.as_ptr()),
@@ -186,22 +184,18 @@ impl M {
     /// Whether this thread keeps to its own work.
     #[inline]
     pub(crate) fn is_aloof(&self) -> bool {
-        self.aloof.load(Ordering::Relaxed) > 0
+        self.aloof.load(Ordering::Relaxed)
     }
 
     /// Has this thread, in which a root waits that nobody else can poll, keep to its own work: its
     /// tasks block.
     pub(crate) fn keep_aloof(&self) {
-        self.aloof.store(ALOOF_TURNS, Ordering::Relaxed);
+        self.aloof.store(true, Ordering::Relaxed);
     }
 
-    /// One turn of its own work is over.
-    pub(crate) fn end_turn(&self) {
-        // Only this thread counts down; if the monitor begins anew meanwhile, that may be lost for once.
-        let turns = self.aloof.load(Ordering::Relaxed);
-        if turns > 0 {
-            self.aloof.store(turns - 1, Ordering::Relaxed);
-        }
+    /// Nobody else can do what this thread leaves undone.
+    pub(crate) fn keep_aloof_no_more(&self) {
+        self.aloof.store(false, Ordering::Relaxed);
     }
 
     /// The thread, for one who unparks it after the M may have gone.

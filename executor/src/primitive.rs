@@ -72,8 +72,16 @@ impl OwnWord {
     }
 }
 
+/// A function that is `const`; in the model it is not, for loom makes nothing at compile time.
+macro_rules! const_fn {
+    ($(#[$attribute:meta])* $visible:vis const fn $($rest:tt)*) => {
+        $(#[$attribute])* $visible const fn $($rest)*
+    };
+}
+pub(crate) use const_fn;
+
 pub(crate) mod sync {
-    pub(crate) use std::sync::{Mutex, MutexGuard};
+    pub(crate) use std::sync::{Mutex, MutexGuard, OnceLock};
 
     pub(crate) mod atomic {
         pub(crate) use std::sync::atomic::{

@@ -36,8 +36,9 @@ fn a_weak_sender_keeps_nothing_open() {
     assert!(!rx.is_closed());
     drop(tx);
     assert!(rx.is_closed());
-    let (again, weak) = (weak.clone(), weak);
-    assert!(weak.upgrade().is_none() && again.upgrade().is_none());
+    assert!(weak.upgrade().is_none());
+    let twin = weak.clone();
+    assert!(twin.upgrade().is_none() && weak.upgrade().is_none());
     assert_eq!(rx.try_recv(), Ok(1));
 }
 

@@ -396,8 +396,12 @@ fn messages_are_moved_and_never_cloned() {
         }
     }
     let (tx, rx) = chan::bounded(1);
-    tx.try_send(NoClone(1)).unwrap();
+    let more = tx.clone();
+    more.try_send(NoClone(1)).unwrap();
+    assert!(more.same_channel(&tx));
     let mut send = pin!(tx.send(NoClone(2)));
     assert!(send.as_mut().now_or_never().is_none());
-    assert_eq!(rx.try_recv().unwrap().0, 1);
+    let other = rx.clone();
+    assert_eq!(other.try_recv().unwrap().0, 1);
+    assert!(other.same_channel(&rx));
 }

@@ -256,7 +256,7 @@ mod tests {
             if left > 0 {
                 self.refusals.store(left - 1, Ordering::Relaxed);
                 drop(slot);
-                // `Sysmon::not_started`.
+                // `Sysmon::start`, refused.
                 self.bell.nap(WANTS);
                 return;
             }

@@ -34,8 +34,52 @@ impl OwnWord {
     }
 }
 
+/// loom makes nothing at compile time.
+macro_rules! const_fn {
+    ($(#[$attribute:meta])* $visible:vis const fn $($rest:tt)*) => {
+        $(#[$attribute])* $visible fn $($rest)*
+    };
+}
+pub(crate) use const_fn;
+
 pub(crate) mod sync {
     pub(crate) use loom::sync::{Mutex, MutexGuard};
+
+    use atomic::{AtomicBool, Ordering};
+
+    /// `std`'s, of which loom has none: what it promises is that who finds it set sees what was set,
+    /// and that a `set` which fails finds it set.
+    #[derive(Debug)]
+    pub(crate) struct OnceLock<T> {
+        setting: Mutex<()>,
+        ready: AtomicBool,
+        value: std::sync::OnceLock<T>,
+    }
+
+    impl<T> OnceLock<T> {
+        pub(crate) fn new() -> Self {
+            Self {
+                setting: Mutex::new(()),
+                ready: AtomicBool::new(false),
+                value: std::sync::OnceLock::new(),
+            }
+        }
+
+        pub(crate) fn get(&self) -> Option<&T> {
+            // pairs with: the store in `set`.
+            self.ready
+                .load(Ordering::Acquire)
+                .then(|| self.value.get().expect("it was set before it was ready"))
+        }
+
+        pub(crate) fn set(&self, value: T) -> Result<(), T> {
+            let _setting = self.setting.lock();
+            self.value.set(value)?;
+            // pairs with: the load in `get`.
+            self.ready.store(true, Ordering::Release);
+            Ok(())
+        }
+    }
 
     pub(crate) mod atomic {
         pub(crate) use loom::sync::atomic::{

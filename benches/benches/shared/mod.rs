@@ -7,7 +7,6 @@ use std::time::Duration;
 use criterion::{BenchmarkId, Criterion, SamplingMode};
 use gopark_benches::child::Program;
 use gopark_benches::measure::raise_open_files;
-use gopark_benches::peer::Peer;
 use gopark_benches::workload::{self, Group, Lab};
 
 pub(crate) fn bench(c: &mut Criterion, group: Group) {
@@ -29,7 +28,7 @@ pub(crate) fn bench(c: &mut Criterion, group: Group) {
         .iter()
         .filter(|entry| entry.spec.group == group)
     {
-        for peer in Peer::USUAL {
+        for &peer in group.usual_peers() {
             let session = entry.open(&lab, peer).expect("the peer starts");
             let Some(mut session) = session else { continue };
             benches.bench_function(BenchmarkId::new(entry.spec.name, peer), |bencher| {

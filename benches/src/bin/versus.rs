@@ -42,8 +42,10 @@ fn report(arguments: Vec<String>) -> Result<(), Box<dyn Error>> {
     }
     raise_open_files()?;
     let program = env::current_exe()?;
+    let wanted = || entries.iter().filter(|entry| options.wants(entry));
+    let wants_go = wanted().any(|entry| options.peers(entry.spec.group).contains(&Peer::Go));
     let go = match program.parent() {
-        Some(directory) if options.peers.contains(&Peer::Go) => Go::build(directory)?,
+        Some(directory) if wants_go => Go::build(directory)?,
         _ => None,
     };
     let facts = machine::facts(go.as_ref())?;
@@ -52,7 +54,7 @@ fn report(arguments: Vec<String>) -> Result<(), Box<dyn Error>> {
         go,
     };
     let mut rows = Vec::new();
-    for entry in entries.iter().filter(|entry| options.wants(entry)) {
+    for entry in wanted() {
         eprintln!("{} ...", entry.spec.name);
         rows.push(rounds::measure(entry, &lab, &options)?);
     }
@@ -61,7 +63,7 @@ fn report(arguments: Vec<String>) -> Result<(), Box<dyn Error>> {
     } else {
         print!(
             "{}",
-            table::markdown(&facts, options.rounds, &options.peers, &rows)
+            table::markdown(&facts, options.rounds, |group| options.peers(group), &rows)
         );
     }
     Ok(())

@@ -36,6 +36,19 @@ pub fn facts(go: Option<&Go>) -> io::Result<Vec<(&'static str, String)>> {
             ),
         ),
         ("go", go.to_owned()),
+        (
+            "channels",
+            [
+                versions("kanal", env!("GOPARK_BENCHES_KANAL")),
+                versions("async-channel", env!("GOPARK_BENCHES_ASYNC_CHANNEL")),
+                versions("flume", env!("GOPARK_BENCHES_FLUME")),
+                versions(
+                    "crossbeam-channel",
+                    env!("GOPARK_BENCHES_CROSSBEAM_CHANNEL"),
+                ),
+            ]
+            .join(", "),
+        ),
         ("allocator", "the system's, for all".to_owned()),
     ])
 }

@@ -11,7 +11,8 @@ usage: versus [--rounds N] [--only NAME]... [--peers LIST | --hand-off] [--json]
 
   --rounds N     rounds of each workload, 5 or more; 7 unless given
   --only NAME    this workload or group only; may be repeated; without it all but `idle`
-  --peers LIST   of gopark,gopark-off,tokio,smol,go,epoll; all but gopark-off unless given
+  --peers LIST   of gopark,gopark-off,tokio,smol,go,epoll and, for channels, kanal,kanal-gopark,
+                 async-channel,flume,crossbeam; all but gopark-off unless given
   --hand-off     --peers gopark,gopark-off, and --only sched, wake, time and net unless given:
                  what it costs all others that somebody watches for tasks which hold their
                  processor (StallPolicy: the default, and Off)
@@ -27,8 +28,8 @@ pub struct Options {
     pub rounds: usize,
     /// Names of workloads and groups; empty means all but the group `idle`.
     pub only: Vec<String>,
-    /// Who takes part.
-    pub peers: Vec<Peer>,
+    /// Who takes part; None means the usual ones of each group.
+    pub named: Option<Vec<Peer>>,
     /// Print JSON.
     pub json: bool,
     /// Tiny sizes.
@@ -53,12 +54,12 @@ impl Options {
         let mut options = Self {
             rounds: 7,
             only: Vec::new(),
-            peers: Peer::USUAL.to_vec(),
+            named: None,
             json: false,
             quick: false,
             help: false,
         };
-        let (mut rounds, mut peers, mut hand_off) = (None, None, false);
+        let (mut rounds, mut hand_off) = (None, false);
         let mut arguments = arguments.into_iter();
         while let Some(argument) = arguments.next() {
             let mut value = |what: &str| {
@@ -71,7 +72,7 @@ impl Options {
                 "--only" => options
                     .only
                     .push(known(value("a workload or group")?, entries)?),
-                "--peers" => peers = Some(parse_peers(&value("a list of peers")?)?),
+                "--peers" => options.named = Some(parse_peers(&value("a list of peers")?)?),
                 "--hand-off" => hand_off = true,
                 "--json" => options.json = true,
                 "--quick" => options.quick = true,
@@ -80,16 +81,15 @@ impl Options {
             }
         }
         if hand_off {
-            if peers.is_some() {
+            if options.named.is_some() {
                 return Err("--peers with --hand-off: that one names the peers".into());
             }
-            peers = Some(Peer::HAND_OFF.to_vec());
+            options.named = Some(Peer::HAND_OFF.to_vec());
             if options.only.is_empty() {
                 let groups = [Group::Sched, Group::Wake, Group::Time, Group::Net];
                 options.only = groups.map(|group| group.name().into()).to_vec();
             }
         }
-        options.peers = peers.unwrap_or(options.peers);
         if options.quick && rounds.is_some() {
             return Err("--rounds with --quick: a quick run has one round".into());
         }
@@ -99,6 +99,12 @@ impl Options {
             rounds.unwrap_or(options.rounds)
         };
         Ok(options)
+    }
+
+    /// Who takes part in the workloads of `group`.
+    #[must_use]
+    pub fn peers(&self, group: Group) -> &[Peer] {
+        self.named.as_deref().unwrap_or_else(|| group.usual_peers())
     }
 
     /// Whether `entry` is to be run.
@@ -167,7 +173,8 @@ mod tests {
     fn without_arguments_everything_but_idle_runs_seven_rounds() {
         let options = parse("").unwrap();
         assert_eq!(options.rounds, 7);
-        assert_eq!(options.peers, Peer::USUAL);
+        assert_eq!(options.peers(Group::Sched), Peer::USUAL);
+        assert_eq!(options.peers(Group::Chan), Peer::CHANNELS);
         for entry in workload::all() {
             assert_eq!(options.wants(&entry), entry.spec.group != Group::Idle);
         }
@@ -187,7 +194,7 @@ mod tests {
     #[test]
     fn hand_off_compares_gopark_with_itself_in_the_groups_that_do_not_block() {
         let options = parse("--hand-off").unwrap();
-        assert_eq!(options.peers, Peer::HAND_OFF);
+        assert_eq!(options.peers(Group::Sched), Peer::HAND_OFF);
         assert_eq!(options.only, ["sched", "wake", "time", "net"]);
         assert_eq!(parse("--hand-off --only ring").unwrap().only, ["ring"]);
     }
@@ -211,7 +218,7 @@ mod tests {
             (
                 "--peers tokio,toki",
                 "--peers tokio,toki: unknown peer `toki`: expected one of gopark, gopark-off, \
-                 tokio, smol, go, epoll",
+                 tokio, smol, go, epoll, kanal, kanal-gopark, async-channel, flume, crossbeam",
             ),
             (
                 "--hand-off --peers go",

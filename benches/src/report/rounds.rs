@@ -19,7 +19,7 @@ pub fn measure(entry: &Entry, lab: &Lab, options: &Options) -> io::Result<Row> {
         io::Error::new(error.kind(), format!("{} on {peer}: {error}", spec.name))
     };
     let mut sessions = Vec::new();
-    for &peer in &options.peers {
+    for &peer in options.peers(spec.group) {
         if let Some(session) = entry.open(lab, peer).map_err(|error| told(error, peer))? {
             sessions.push((peer, session, Vec::new()));
         }
@@ -33,7 +33,9 @@ pub fn measure(entry: &Entry, lab: &Lab, options: &Options) -> io::Result<Row> {
     }
     let size = if options.quick { spec.quick } else { spec.full };
     let rounds = match spec.group {
-        Group::Sched | Group::Wake | Group::Time | Group::Block | Group::Net => options.rounds,
+        Group::Sched | Group::Wake | Group::Time | Group::Block | Group::Net | Group::Chan => {
+            options.rounds
+        }
         // These hardly vary, and each run takes seconds.
         Group::Mem => options.rounds.min(3),
         Group::Idle => 1,

@@ -4,22 +4,28 @@ use std::fmt::Write;
 
 use super::stats::{Row, median, spread};
 use crate::peer::Peer;
-use crate::workload::Target;
+use crate::workload::{Group, Target};
 
-/// The machine's facts, the table, and what each workload does.
+/// The machine's facts, the table, and what each workload does. Where other peers take part, another
+/// table begins.
 #[must_use]
-pub fn markdown(facts: &[(&str, String)], rounds: usize, peers: &[Peer], rows: &[Row]) -> String {
+pub fn markdown<'a>(
+    facts: &[(&str, String)],
+    rounds: usize,
+    peers: impl Fn(Group) -> &'a [Peer],
+    rows: &[Row],
+) -> String {
     let mut text = String::new();
     // Writing into a `String` cannot fail.
     let _ = render(&mut text, facts, rounds, peers, rows);
     text
 }
 
-fn render(
+fn render<'a>(
     text: &mut String,
     facts: &[(&str, String)],
     rounds: usize,
-    peers: &[Peer],
+    peers: impl Fn(Group) -> &'a [Peer],
     rows: &[Row],
 ) -> std::fmt::Result {
     for (name, value) in facts {
@@ -30,9 +36,21 @@ fn render(
         "\nRounds: {rounds} (`mem`: 3 at most, `idle`: 1). Every round runs every peer once, in \
          rotating order; figures are medians, less is better. The ratio is gopark's figure divided \
          by the better rival's: the median over the rounds (least..greatest). A target is for the \
-         ratio, or `at most` for gopark's figure.\n"
+         ratio, or `at most` for gopark's figure."
     )?;
-    write!(text, "| workload | unit |")?;
+    let peers_of = |row: &Row| peers(row.spec.group);
+    for rows in rows.chunk_by(|row, next| peers_of(row) == peers_of(next)) {
+        render_table(text, peers_of(&rows[0]), rows)?;
+    }
+    writeln!(text)?;
+    for row in rows {
+        writeln!(text, "- `{}`: {}", row.spec.name, row.spec.about)?;
+    }
+    Ok(())
+}
+
+fn render_table(text: &mut String, peers: &[Peer], rows: &[Row]) -> std::fmt::Result {
+    write!(text, "\n| workload | unit |")?;
     for peer in peers {
         write!(text, " {peer} |")?;
     }
@@ -51,10 +69,6 @@ fn render(
             write!(text, " {cell} |")?;
         }
         writeln!(text, " {}", comparison_cells(row))?;
-    }
-    writeln!(text)?;
-    for row in rows {
-        writeln!(text, "- `{}`: {}", row.spec.name, row.spec.about)?;
     }
     Ok(())
 }
@@ -112,10 +126,25 @@ mod tests {
             figures: vec![(Peer::Gopark, vec![99.94]), (Peer::Tokio, vec![333.4])],
         }];
         let peers = [Peer::Gopark, Peer::Tokio, Peer::Smol];
-        let text = markdown(&[("cores", "2".into())], 1, &peers, &rows);
+        let text = markdown(&[("cores", "2".into())], 1, |_| &peers, &rows);
         let expected = "| spawn_join | ns/spawn | 99.9 | 333 | n/a | tokio | 0.30 (0.30..0.30) | 0.50 | pass |";
         assert!(text.lines().any(|line| line == expected), "{text}");
         assert!(text.starts_with("- cores: 2\n"), "{text}");
+    }
+
+    #[test]
+    fn another_table_begins_where_others_take_part() {
+        let row = |group| Row {
+            spec: Spec {
+                group,
+                ..workload::all()[0].spec
+            },
+            figures: vec![(Peer::Gopark, vec![1.0])],
+        };
+        let rows = [Group::Sched, Group::Wake, Group::Chan].map(row);
+        let text = markdown(&[], 1, Group::usual_peers, &rows);
+        let heads = text.lines().filter(|line| line.starts_with("| workload |"));
+        assert_eq!(heads.count(), 2, "{text}");
     }
 
     #[test]
@@ -128,7 +157,7 @@ mod tests {
             },
             figures: vec![(Peer::Gopark, vec![123.456])],
         }];
-        let text = markdown(&[], 1, &[Peer::Gopark], &rows);
+        let text = markdown(&[], 1, |_| &[Peer::Gopark], &rows);
         let expected = "| spawn_join | ms | 123.46 | n/a | n/a | at most 3 | FAIL |";
         assert!(text.lines().any(|line| line == expected), "{text}");
     }

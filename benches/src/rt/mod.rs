@@ -128,7 +128,7 @@ macro_rules! with_runtime {
                 type $R = $crate::rt::Smol;
                 Some($body)
             }
-            $crate::peer::Peer::Go | $crate::peer::Peer::Epoll => None,
+            _ => None,
         }
     };
 }
@@ -150,7 +150,7 @@ macro_rules! with_blocks {
                 type $R = $crate::rt::Tokio;
                 Some($body)
             }
-            $crate::peer::Peer::Smol | $crate::peer::Peer::Go | $crate::peer::Peer::Epoll => None,
+            _ => None,
         }
     };
 }

@@ -6,6 +6,7 @@
 //! the same face.
 
 pub mod block;
+pub mod chan;
 pub mod channels;
 pub mod foreign;
 pub mod idle;
@@ -94,6 +95,8 @@ pub enum Group {
     Net,
     /// Resident memory.
     Mem,
+    /// Channels against channels: other peers take part than elsewhere.
+    Chan,
     /// Doing nothing: takes 10 seconds a peer, so it runs only when asked for by name.
     Idle,
 }
@@ -109,7 +112,17 @@ impl Group {
             Self::Block => "block",
             Self::Net => "net",
             Self::Mem => "mem",
+            Self::Chan => "chan",
             Self::Idle => "idle",
+        }
+    }
+
+    /// Who takes part in it without being asked for.
+    #[must_use]
+    pub fn usual_peers(self) -> &'static [Peer] {
+        match self {
+            Self::Chan => &Peer::CHANNELS,
+            _ => &Peer::USUAL,
         }
     }
 }
@@ -183,7 +196,7 @@ pub fn all() -> Vec<Entry> {
         spec,
         open: open_child,
     };
-    vec![
+    let mut all = vec![
         timed::<spawn::SpawnJoin>(),
         timed::<spawn::SpawnMany>(),
         timed::<yields::Yield>(),
@@ -230,7 +243,10 @@ pub fn all() -> Vec<Entry> {
         },
         in_child(idle::SPEC_CPU),
         in_child(idle::SPEC_SWITCHES),
-    ]
+    ];
+    // At the end, for the table has other columns there.
+    all.extend(chan::all());
+    all
 }
 
 fn timed<W: Workload>() -> Entry {
@@ -273,7 +289,7 @@ fn open_child(spec: &Spec, lab: &Lab, peer: Peer) -> io::Result<Option<Session>>
     let (name, program) = (spec.name, lab.program.clone());
     let run = move |size: usize| program.measure(&[name, peer.name(), &size.to_string()]);
     Ok(match peer {
-        Peer::Go | Peer::Epoll => None,
-        _ => Some(Box::new(run)),
+        Peer::Gopark | Peer::GoparkOff | Peer::Tokio | Peer::Smol => Some(Box::new(run)),
+        _ => None,
     })
 }

@@ -46,7 +46,7 @@ pub fn open(_: &Spec, _: &Lab, peer: Peer) -> io::Result<Option<Session>> {
                 Ok(seek.min(job))
             }))
         }
-        Peer::Smol | Peer::Go | Peer::Epoll => None,
+        _ => None,
     })
 }
 

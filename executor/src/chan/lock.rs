@@ -17,9 +17,11 @@ use crate::primitive::hint::spin_loop;
 use crate::primitive::sync::atomic::{AtomicU32, Ordering};
 use crate::primitive::thread::yield_now;
 
-/// Looks before others are let run: with a pause of some 40 ns each about ten times what the lock is
-/// held for. A guess.
-const SPINS: u32 = if MODEL { 1 } else { 32 };
+/// How many pauses lie between two looks: doubled each time, and after the last others are let run. Few looks
+/// leave the lock's line with its holder, who does several operations in the time that it would take to
+/// pass it to and fro. Measured with two processors on one channel of capacity 128: up to 290 ns a message
+/// with a look after each pause, up to 121 with 4 to 128 of them, up to 54 with these.
+const PAUSES: std::ops::RangeInclusive<u32> = 32..=256;
 
 /// See the module.
 #[derive(Debug)]
@@ -62,7 +64,7 @@ impl<T> Lock<T> {
 
     #[cold]
     fn acquire_slow(&self) {
-        let mut spins = 0;
+        let mut pauses = *PAUSES.start();
         loop {
             // A look first, so that the line is not pulled from the holder in vain.
             if self.taken.load(Ordering::Relaxed) == 0
@@ -73,9 +75,11 @@ impl<T> Lock<T> {
             {
                 return;
             }
-            if spins < SPINS {
-                spins += 1;
-                spin_loop();
+            if pauses <= *PAUSES.end() && !MODEL {
+                for _ in 0..pauses {
+                    spin_loop();
+                }
+                pauses *= 2;
             } else {
                 yield_now();
             }

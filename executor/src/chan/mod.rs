@@ -29,7 +29,7 @@
 //! | the end | by [`close`](Sender::close), or with the last sender: what is in the channel can still be received; with the last receiver: it is dropped |
 //! | cancelling | a receive that is dropped loses nothing; a send that is dropped has happened or not: see [`Sender::send`] |
 //! | waiting | costs no allocation; a thread waits by the methods with `blocking` in their names |
-//! | time | [`after`], [`at`] and [`tick`] are channels of instants; [`never`] is the channel that is never ready |
+//! | time | [`after`], [`at`] and [`tick`] are channels of instants; [`never()`] is the channel that is never ready |
 //! | several at once | [`select!`](crate::select) |
 //!
 //! What happened before a send is seen after its receive. The k-th receive on a channel of capacity C

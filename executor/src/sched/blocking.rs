@@ -64,12 +64,15 @@ struct Section<'a> {
 impl Drop for Section<'_> {
     #[inline]
     fn drop(&mut self) {
-        self.m.pulse.end_block();
         let sched = self.m.sched();
+        if sched.is_strict() {
+            sched.end_strict_section(self.m);
+            return;
+        }
+        self.m.pulse.end_block();
         if self.m.seat.is_vacant() {
             sched.come_back(self.m);
         }
-        sched.section_ended();
     }
 }
 
@@ -109,11 +112,47 @@ impl Sched {
         blocked >= self.config.max_blocking
     }
 
+    /// Whether no task may compute without a P, but for polls that lose it without having blocked.
+    #[inline]
+    pub(crate) fn is_strict(&self) -> bool {
+        self.config.strict_procs || self.is_current_thread()
+    }
+
+    /// Ends the section of `m` when it has a P, or cannot have one. Until then it counts as a section: a
+    /// clock that is paused does not move.
+    fn end_strict_section(&self, m: &M) {
+        loop {
+            if m.seat.is_vacant() {
+                if m.pulse.is_claimed() {
+                    m.pulse.renew_block();
+                }
+                self.come_back(m);
+            }
+            if m.pulse.end_strict_block() {
+                break;
+            }
+            // The monitor was first, and is about to take the P.
+            while !m.seat.is_vacant() && m.pulse.is_claimed() {
+                std::thread::yield_now();
+            }
+        }
+        self.section_ended();
+    }
+
+    /// `m` was counted as stalled, if it was, and is so no more: it has come out of its poll or its section.
+    pub(super) fn end_stall(&self, m: &M) {
+        // Relaxed: the monitor's count goes before its exchange of the seat, whose result we have seen.
+        if m.stalled.load(Ordering::Relaxed) && m.stalled.swap(false, Ordering::Relaxed) {
+            self.stalled_ms.fetch_sub(1, Ordering::Relaxed);
+        }
+    }
+
     /// `m`, in user code and without a P, would like to have one again.
     #[cold]
     fn come_back(&self, m: &M) {
         let p = m.seat.enter();
         debug_assert!(p.is_none(), "a P came to an M that did not take it");
+        self.end_stall(m);
         self.settle_spinning(m);
         self.sit_down(m);
         if m.seat.held().is_none() && self.waits_for_p() {

@@ -68,7 +68,7 @@ impl Sched {
             && !self.tasks_visible()
             && self.blocked_ms.load(Ordering::Relaxed) == 0
             && self.stalled_ms.load(Ordering::Relaxed) == 0
-            && !self.blocks_time()
+            && !self.somebody_blocks()
             && lock(&self.all_ms)
                 .iter()
                 .all(|m| !m.has_bound() && is_known(m.root_wait()))

@@ -169,7 +169,9 @@ impl Sched {
         m.pulse.end_block();
         self.jobs.end();
         self.section_ended();
-        let _ = m.seat.enter();
+        if m.seat.enter().is_none() {
+            self.end_stall(m);
+        }
         true
     }
 

@@ -186,8 +186,8 @@ pub(crate) struct Sched {
     roots: AtomicUsize,
     /// Ms that gave up their P to block, in a section known to be long or in a nested `block_on`.
     blocked_ms: AtomicUsize,
-    /// Ms whose P was taken in the poll that they are in still; written by the monitor.
-    pub(crate) stalled_ms: AtomicUsize,
+    /// Ms whose P was taken in the poll that they are in still: those that are `stalled`.
+    stalled_ms: AtomicUsize,
     started: std::time::Instant,
     /// Until when, in milliseconds since `started`, no thread is asked for after a refusal.
     refused_until: AtomicU64,

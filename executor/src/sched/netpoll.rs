@@ -86,7 +86,7 @@ impl Sched {
         if self.clock.is_paused() {
             // Time stands still. A first look is without waiting: if nothing else is due, the
             // clock jumps to the next timer (`auto_advance`).
-            let may_jump = self.next_timer(true) != u64::MAX && !self.blocks_time();
+            let may_jump = self.next_timer(true) != u64::MAX && self.time_may_jump();
             return may_jump.then_some(Duration::ZERO);
         }
         loop {

@@ -88,7 +88,12 @@ impl Sched {
             // It was taken away, perhaps while this M spun.
             None => self.settle_spinning(m),
         }
-        if m.has_bound() {
+        let left = m.is_aloof() && self.idle.should_wake() && self.tasks_visible();
+        if left && !self.wakep() {
+            // No thread can be had: then this one runs what it must.
+            m.keep_aloof_no_more();
+        }
+        if m.has_bound() || self.work_is_orphaned(m) {
             self.sit_down(m);
             return true;
         }
@@ -122,6 +127,8 @@ impl Sched {
 
     fn wait_on_parker(&self, m: &M) -> bool {
         self.publish_timers(m.last_p.get());
+        // The poller, another, may move a clock that is paused now.
+        self.section_ended();
         let mut surplus = false;
         self.lie_down(m, |ms, me| {
             let enough = self.is_current_thread() || ms.list.len() >= self.ps.active();
@@ -224,12 +231,14 @@ impl Sched {
         }
     }
 
-    /// Wakes one M, with an idle P, if work that was just pushed wants it.
+    /// Wakes one M, with an idle P, if work that was just pushed wants it. False if it does, and there is
+    /// none.
     #[cold]
     #[inline(never)]
-    pub(crate) fn wakep(&self) {
-        if let Some(index) = self.idle.take_for_wake() {
-            self.start_m(index, true);
+    pub(crate) fn wakep(&self) -> bool {
+        match self.idle.take_for_wake() {
+            Some(index) => self.start_m(index, true),
+            None => true,
         }
     }
 

@@ -44,7 +44,7 @@ impl Sched {
     }
 
     /// What hangs on `p`, as far as one can see from outside.
-    pub(crate) fn scene(&self, p: &P, room_for_hogs: bool) -> Scene {
+    pub(crate) fn scene(&self, p: &P, slice: Duration) -> Scene {
         let wanted = self.is_p_wanted();
         let next_timer = p.remote.timers.next();
         let has_timers = next_timer != u64::MAX;
@@ -59,7 +59,7 @@ impl Sched {
             has_jobs: self.jobs_visible(),
             has_timers,
             any_idle: self.idle.view().idle() > 0,
-            room_for_hogs,
+            slice,
         }
     }
 
@@ -126,11 +126,37 @@ impl Sched {
         if stale { verdict.take() } else { None }
     }
 
-    /// Whether a clock that is paused must not jump, because somebody blocks.
-    pub(super) fn blocks_time(&self) -> bool {
+    /// Whether somebody blocks, or has jobs that do.
+    pub(super) fn somebody_blocks(&self) -> bool {
         self.jobs.queued() > 0
             || self.jobs.running() > 0
             || lock(&self.all_ms).iter().any(|m| m.pulse.is_blocking())
+    }
+
+    /// Whether a clock that is paused may jump: nobody runs, and nobody blocks who would come back.
+    pub(super) fn time_may_jump(&self) -> bool {
+        self.idle.view().idle() >= self.ps.active()
+            && !self.is_p_wanted()
+            && !self.somebody_blocks()
+    }
+
+    /// The monitor is about to take the P of `m`: the M is counted as stalled. False if it is already.
+    pub(crate) fn begin_stall(&self, m: &M) {
+        // Relaxed: the exchange of the seat that follows publishes both.
+        if !m.stalled.swap(true, Ordering::Relaxed) {
+            self.stalled_ms.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// The P of `m` was not taken after all.
+    pub(crate) fn undo_stall(&self, m: &M) {
+        self.end_stall(m);
+    }
+
+    /// Whether work waits that nobody was found for: a thread was refused, and no M will come back to
+    /// it.
+    pub(crate) fn work_is_left(&self) -> bool {
+        self.counters.thread_failures.get() > 0 && self.idle.should_wake() && self.work_visible()
     }
 
     /// Stops the monitor, and waits for its end.
@@ -150,12 +176,8 @@ impl Sched {
         if self.sysmon.wake() || self.is_closing() {
             return;
         }
-        if self.uptime().as_millis() as u64 >= self.refused_until.load(Ordering::Relaxed) {
-            match self.sysmon.start(self.arc()) {
-                Ok(()) => return,
-                Err(error) => self.thread_refused(&error),
-            }
+        if let Err(error) = self.sysmon.start(self.arc()) {
+            self.thread_refused(&error);
         }
-        self.sysmon.not_started();
     }
 }

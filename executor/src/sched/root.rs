@@ -113,6 +113,7 @@ impl Drop for Seated<'_> {
         if m.seat.is_inside() {
             m.seat.leave();
         }
+        sched.speak(m);
         sched.drop_locals(m);
         let _ = m.seat.enter();
         sched.handoff(m);

@@ -27,19 +27,25 @@ impl Sched {
                 return;
             }
             let found = match self.held(m) {
-                Some(_) if m.is_aloof() => {
-                    if !m.has_bound() {
+                Some(p) if m.is_aloof() => {
+                    if m.has_bound() && p.runq.is_empty() && self.globq.is_empty() {
+                        true
+                    } else {
                         self.step_aside(m);
+                        m.has_bound()
                     }
-                    m.has_bound()
                 }
                 // Bound work and the P's take turns, so that neither starves the other.
                 Some(p) => self.run_p(m, p) || m.has_bound() || self.run_job(m),
-                None if m.has_bound() => {
-                    self.sit_down(m);
-                    true
+                None => {
+                    self.end_stall(m);
+                    if m.has_bound() {
+                        self.sit_down(m);
+                        true
+                    } else {
+                        self.run_job(m)
+                    }
                 }
-                None => self.run_job(m),
             };
             if !found && !self.park(m) {
                 return;
@@ -47,10 +53,12 @@ impl Sched {
         }
     }
 
-    /// `m`, a root that keeps to its own work, leaves its P to others.
+    /// `m`, a root that keeps to its own work, leaves its P to others, if there are others.
     #[cold]
     fn step_aside(&self, m: &M) {
-        self.handoff(m);
+        if !self.handoff(m) {
+            m.keep_aloof_no_more();
+        }
         let _ = m.seat.enter();
     }
 
@@ -122,7 +130,6 @@ impl Sched {
             }
         }
         let _ = m.seat.enter();
-        m.end_turn();
         done
     }
 

@@ -19,16 +19,17 @@ const THREAD_TRIES: u32 = 8;
 const REFUSED_PAUSE: u64 = 10;
 
 impl Sched {
-    /// Gives the P `index`, which the caller took, to an M: an idle one, else a new one.
-    pub(super) fn start_m(&self, index: usize, spinning: bool) {
+    /// Gives the P `index`, which the caller took, to an M: an idle one, else a new one. False if there is
+    /// none, and the P is idle again.
+    pub(super) fn start_m(&self, index: usize, spinning: bool) -> bool {
         let (mut index, mut spinning) = (index, spinning);
         loop {
             if self.wake_with_p(index, spinning) {
-                return;
+                return true;
             }
             if self.may_start_thread(false) {
                 match self.start_thread(Start::WithP { index, spinning }) {
-                    Ok(()) => return,
+                    Ok(()) => return true,
                     Err(error) => self.thread_refused(&error),
                 }
             }
@@ -39,11 +40,11 @@ impl Sched {
             self.put_p(index, spinning);
             self.publish_timers(index);
             if !self.has_idle_m() || !self.work_visible() {
-                return;
+                return false;
             }
             match self.idle.take_for_wake() {
                 Some(taken) => (index, spinning) = (taken, true),
-                None => return,
+                None => return false,
             }
         }
     }
@@ -114,31 +115,32 @@ impl Sched {
     }
 
     /// Passes on the P that `m`, in scheduler code, holds and is about to do without. Returns with
-    /// the M out of scheduler code.
-    pub(super) fn handoff(&self, m: &M) {
+    /// the M out of scheduler code. False if nobody was found for the work that it holds.
+    pub(super) fn handoff(&self, m: &M) -> bool {
         let released = m.seat.release();
         if released.is_none() {
+            self.end_stall(m);
             self.settle_spinning(m);
         }
         let spinning = m.spinning.replace(false);
         m.seat.leave();
-        let Some(p) = released else { return };
+        let Some(p) = released else { return true };
         // SAFETY: (1) Ps live as long as the `Sched`.
         let index = unsafe { p.as_ref() }.index();
         m.last_p.set(index);
-        self.hand_over(index, spinning);
+        self.hand_over(index, spinning)
     }
 
-    /// Passes on the P `index`, which the caller owns: Go's `handoffp`.
-    pub(super) fn hand_over(&self, index: usize, spinning: bool) {
+    /// Passes on the P `index`, which the caller owns: Go's `handoffp`. False if nobody was found for the
+    /// work that it holds.
+    pub(super) fn hand_over(&self, index: usize, spinning: bool) -> bool {
         let p = self.ps.get(index);
         // Whatever `find` could find is a reason to start an M.
         let has_work = !p.runq.is_empty() || !self.globq.is_empty() || self.jobs_visible();
         // Asked once: who is served meanwhile does not come back for what is left in the P.
         let is_reserved = self.is_p_wanted() || self.is_surplus(index);
         if has_work && !self.is_closing() && !is_reserved {
-            self.start_m(index, spinning);
-            return;
+            return self.start_m(index, spinning);
         }
         if is_reserved {
             // Who gets it, or nobody, is no reason to keep the tasks from others.
@@ -150,6 +152,7 @@ impl Sched {
             self.wakep();
         }
         self.ensure_poller();
+        true
     }
 
     /// Leaves to all what lies in the queue of the P `index`, which the caller owns.
@@ -197,6 +200,7 @@ fn work(sched: Arc<Sched>, start: Start) {
     }
     sched.run(&m, None);
     m.seat.leave();
+    sched.speak(&m);
     sched.drop_locals(&m);
     let _ = m.seat.enter();
     sched.handoff(&m);

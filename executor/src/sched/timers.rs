@@ -123,7 +123,10 @@ impl Sched {
     /// With the clock paused and everything idle, jumps to the next timer, if one is armed, and
     /// fires it.
     pub(super) fn auto_advance(&self, m: &M, ready: &mut Vec<Waker>) {
-        if !self.clock.is_paused() || self.may_rise(m) || self.tasks_visible() || self.blocks_time()
+        if !self.clock.is_paused()
+            || self.may_rise(m)
+            || self.tasks_visible()
+            || !self.time_may_jump()
         {
             return;
         }

@@ -20,7 +20,7 @@ use super::Sched;
 impl Sched {
     /// Whether an M that comes back from blocking waits for a P.
     pub(super) fn waits_for_p(&self) -> bool {
-        (self.config.strict_procs || self.is_current_thread()) && !self.is_closing()
+        self.is_strict() && !self.is_closing()
     }
 
     /// Whether some M waits for a P.

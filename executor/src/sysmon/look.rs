@@ -56,7 +56,7 @@ pub(super) struct Monitor<'a> {
 struct Patient {
     m: Arc<M>,
     watch: Watch,
-    /// The poll in which it lost its P, and why, until it is over or has a P again.
+    /// The poll in which it lost its P, and why, while it is stalled for that.
     lost: Option<(u32, Cause)>,
     /// The poll for which a verdict was left, and that for which a retake was refused.
     judged: Option<u32>,
@@ -121,6 +121,7 @@ impl<'a> Monitor<'a> {
         !sched.sysmon.is_stopped()
             && self.pending.is_empty()
             && sched.jobs.queued() == 0
+            && !sched.work_is_left()
             && !(sched.lacks_poller() && self.policy != StallPolicy::Off)
             && (self.policy == StallPolicy::Off || all_idle)
             && !blocks()
@@ -137,12 +138,15 @@ impl<'a> Monitor<'a> {
         for at in 0..self.patients.len() {
             self.examine(at, now, &mut round);
         }
-        self.publish_stalled();
         if self.policy != StallPolicy::Off {
             self.see_to_reactor(now, &mut round);
             self.speak_of_the_stuck(now, &mut round);
         }
         self.see_to_jobs(now, &mut round);
+        if sched.work_is_left() {
+            sched.wakep();
+            round.soon(SLICE);
+        }
         if !self.pending.is_empty() || now < self.alert_until {
             round.soon(PENDING_NAP);
         }
@@ -210,8 +214,7 @@ impl<'a> Monitor<'a> {
     }
 
     fn examine(&mut self, at: usize, now: Duration, round: &mut Round) {
-        let hogs = self.hogs();
-        let room_for_hogs = hogs < self.sched.ps.active();
+        let slice = self.slice();
         let patient = &mut self.patients[at];
         let (p, rt) = patient.m.seat.glance();
         let beat = patient.m.pulse.look();
@@ -221,7 +224,6 @@ impl<'a> Monitor<'a> {
             return;
         };
         round.alive = true;
-        patient.lost = None;
         // SAFETY: (1) Ps live as long as the `Sched`.
         let p = unsafe { p.as_ref() };
         let sched = self.sched;
@@ -238,13 +240,16 @@ impl<'a> Monitor<'a> {
             block: beat.block,
             cpu: patient.cpu,
         };
-        let scene = || sched.scene(p, room_for_hogs);
+        let scene = || sched.scene(p, slice);
         let mut finding = patient.watch.look(sight, scene);
-        if finding == Finding::Stalled(Cause::OffCpu) && patient.m.probe.is_runnable() == Some(true)
-        {
+        let sleeps = matches!(finding, Finding::Stalled(Cause::OffCpu | Cause::Block));
+        if sleeps && patient.m.probe.is_runnable() == Some(true) {
             // The kernel has it wait for a processor: then another thread would have to wait, too.
-            let held = patient.watch.duration();
-            finding = patient.watch.judge_computing(held, scene);
+            finding = if beat.block % 2 == 1 {
+                patient.watch.judge_computing_section(scene)
+            } else {
+                patient.watch.judge_computing(scene)
+            };
         }
         match finding {
             Finding::Well => {}
@@ -265,13 +270,21 @@ impl<'a> Monitor<'a> {
     fn retake(&mut self, at: usize, p: &P, beat: &Beat<Site>, cause: Cause) {
         let sched = self.sched;
         let patient = &mut self.patients[at];
-        if cause != Cause::Computing && sched.is_full_of_blocked() {
+        if sched.is_full_of_blocked() {
             if patient.refused.replace(beat.tick) != Some(beat.tick) {
                 sched.counters().retakes_refused.add_shared(1);
             }
             return;
         }
+        let claims =
+            cause != Cause::Block || !sched.is_strict() || patient.m.pulse.claim_block(beat.block);
+        if !claims {
+            return;
+        }
+        sched.begin_stall(&patient.m);
         let Some(retake) = patient.m.seat.retake(p.into()) else {
+            sched.undo_stall(&patient.m);
+            patient.m.pulse.unclaim_block(beat.block);
             return;
         };
         sched.count_retake(cause);
@@ -279,25 +292,21 @@ impl<'a> Monitor<'a> {
         if cause != Cause::Block {
             patient.judge(sched, beat, Some(cause));
         }
-        let excused = cause == Cause::Computing && patient.watch.was_preempted();
-        if patient.m.is_root() && !beat.site.is_null() && !excused {
+        if patient.m.is_root() && !beat.site.is_null() {
             // Its root can be polled by this thread only, and now waits for a task that is stuck.
             patient.m.keep_aloof();
         }
         let m = patient.m.clone();
         self.alert_until = sched.uptime() + ALERT;
-        self.publish_stalled();
         self.complete(m, retake);
     }
 
-    fn hogs(&self) -> usize {
+    /// How long a poll may compute while others wait. Each Ps' worth of Ms that compute without a P already
+    /// makes it a slice longer: all share the processors.
+    fn slice(&self) -> Duration {
         let is_hog = |patient: &&Patient| matches!(patient.lost, Some((_, Cause::Computing)));
-        self.patients.iter().filter(is_hog).count()
-    }
-
-    fn publish_stalled(&self) {
-        let stalled = self.patients.iter().filter(|p| p.lost.is_some()).count();
-        self.sched.stalled_ms.store(stalled, Ordering::Relaxed);
+        let hogs = self.patients.iter().filter(is_hog).count();
+        SLICE * (1 + hogs / self.sched.ps.active()) as u32
     }
 
     /// Sees to it that somebody waits in the reactor.
@@ -394,7 +403,7 @@ impl Patient {
         let moved = before.is_some_and(|before| before != (beat.tick, beat.block));
         round.alive |= moved;
         round.blocks |= beat.block % 2 == 1 || before.is_some_and(|(_, block)| block != beat.block);
-        if self.lost.is_some_and(|(tick, _)| tick != beat.tick) {
+        if !self.m.stalled.load(Ordering::Relaxed) {
             self.lost = None;
         }
         // Of threads that wait nobody asks, and there may be many.
@@ -441,9 +450,12 @@ impl Patient {
         } else {
             Culprit::Task(location(beat.site))
         };
-        let cause = lost.unwrap_or_else(|| self.watch.cause());
-        if cause == Cause::Computing && self.watch.was_preempted() {
-            // That is nobody's fault here.
+        let cause = lost.unwrap_or_else(|| match self.watch.cause() {
+            Cause::OffCpu if self.m.probe.is_runnable() == Some(true) => Cause::Computing,
+            cause => cause,
+        });
+        if cause == Cause::Computing && self.watch.computed() < SLICE && lost.is_none() {
+            // The kernel kept it from its processor: that is nobody's fault here.
             return;
         }
         let verdict = Verdict {

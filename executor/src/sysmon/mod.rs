@@ -35,7 +35,7 @@ mod trace;
 pub(crate) mod watch;
 
 use std::panic::Location;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
@@ -53,7 +53,13 @@ pub(crate) struct Sysmon {
     wants: Wants,
     thread: Mutex<Option<JoinHandle<()>>>,
     stop: AtomicBool,
+    /// Until when, in milliseconds of the runtime, the monitor is not tried to be started after a refusal.
+    /// Not the pause of the workers: if they are all blocked, nobody asks again after theirs.
+    refused_until: AtomicU64,
 }
+
+/// In milliseconds: sections begin often, each asks, and a failing `clone` costs more than most of them.
+const REFUSED_PAUSE: u64 = 10;
 
 impl Sysmon {
     /// `watches` says whether polls are watched, and not only blocking sections.
@@ -69,6 +75,7 @@ impl Sysmon {
             wants,
             thread: Mutex::new(None),
             stop: AtomicBool::new(false),
+            refused_until: AtomicU64::new(0),
         }
     }
 
@@ -85,20 +92,33 @@ impl Sysmon {
         thread.is_some() || self.is_stopped()
     }
 
+    /// Starts the monitor, or, if it cannot be, has whoever needs it next try again.
     pub(crate) fn start(&self, sched: Arc<Sched>) -> io::Result<()> {
         let mut slot = self.thread();
-        if slot.is_none() && !self.is_stopped() {
-            let thread = thread::Builder::new()
-                .name("gopark-sysmon".into())
-                .spawn(move || run(sched))?;
-            *slot = Some(thread);
+        if slot.is_some() || self.is_stopped() {
+            return Ok(());
         }
-        Ok(())
-    }
-
-    /// The monitor could not be started: whoever needs it next tries again.
-    pub(crate) fn not_started(&self) {
-        self.bell.nap(self.wants);
+        let now = sched.uptime().as_millis() as u64;
+        // Relaxed: it decides how often we try, no more.
+        if now < self.refused_until.load(Ordering::Relaxed) {
+            self.bell.nap(self.wants);
+            return Ok(());
+        }
+        let started = thread::Builder::new()
+            .name("gopark-sysmon".into())
+            .spawn(move || run(sched));
+        match started {
+            Ok(thread) => {
+                *slot = Some(thread);
+                Ok(())
+            }
+            Err(error) => {
+                self.refused_until
+                    .store(now + REFUSED_PAUSE, Ordering::Relaxed);
+                self.bell.nap(self.wants);
+                Err(error)
+            }
+        }
     }
 
     /// The monitor is to end. Gives its thread out, to be waited for.

@@ -10,11 +10,14 @@
 //!                        | no
 //!          it computes ----------------------> COMPUTING  from 1 ms on, if a P is idle and this one holds
 //!                                                         what nobody can steal; else from 10 ms on, if
-//!                                                         it holds any work and few hogs run
+//!                                                         tasks wait; later the more Ms do so already
 //! ```
 //!
 //! The P is *needed* if it holds work or timers, or if none is idle: then what comes next has no
 //! other place to go. Otherwise a stuck M may keep it for 10 ms, as in Go (`proc.go`, `retake`).
+//!
+//! How long it computes is counted by the thread's own clock, so a thread that the kernel keeps from its
+//! processor is not taken for one that does not come back: then another would have to wait, too.
 //!
 //! The thresholds are Go's where it has them (20 us, 10 ms). 200 us: some ten times what a wake-up costs,
 //! so a hand-over is never the greater part of the loss. 1 ms: a guess, as long as one tick of a timer.
@@ -67,8 +70,8 @@ pub(crate) struct Scene {
     pub(crate) has_timers: bool,
     /// Some other P is idle.
     pub(crate) any_idle: bool,
-    /// Few enough Ms compute without a P that one more may.
-    pub(crate) room_for_hogs: bool,
+    /// How long it may compute while others wait: the longer, the more Ms compute without a P already.
+    pub(crate) slice: Duration,
 }
 
 impl Scene {
@@ -130,11 +133,11 @@ impl Watch {
         }
     }
 
-    /// Whether the kernel kept the M from computing for most of its poll.
-    pub(crate) fn was_preempted(&self) -> bool {
+    /// How long the M has computed in the poll that the last look found it in: not longer than that lasts.
+    pub(crate) fn computed(&self) -> Duration {
         match (self.cpu_since, self.cpu) {
-            (Some(before), Some(now)) => now.saturating_sub(before) * 2 < self.duration(),
-            _ => false,
+            (Some(before), Some(now)) => now.saturating_sub(before),
+            _ => self.duration(),
         }
     }
 
@@ -198,8 +201,8 @@ impl Watch {
                 Finding::Well
             };
         }
-        let held = sight.now - self.since;
         if self.dozes {
+            let held = sight.now - self.since;
             if held < OFF_CPU_LIMIT {
                 return Finding::Suspect(OFF_CPU_LIMIT - held);
             }
@@ -209,7 +212,7 @@ impl Watch {
                 Finding::Well
             };
         }
-        self.judge_computing(held, scene)
+        self.judge_computing(scene)
     }
 
     /// The judgement on an M that computes in a blocking section, or is kept from it by the kernel
@@ -223,14 +226,14 @@ impl Watch {
     }
 
     /// The judgement on an M that computes, or is kept from it by the kernel alone.
-    pub(crate) fn judge_computing(&self, held: Duration, scene: impl FnOnce() -> Scene) -> Finding {
+    pub(crate) fn judge_computing(&self, scene: impl FnOnce() -> Scene) -> Finding {
+        let held = self.computed();
         if held < HOARD_LIMIT {
             return Finding::Well;
         }
         let scene = scene();
         let hoards = scene.any_idle && scene.hoards;
-        let hogs =
-            held >= SLICE && (scene.keeps_tasks_waiting() || scene.has_jobs) && scene.room_for_hogs;
+        let hogs = held >= scene.slice && (scene.keeps_tasks_waiting() || scene.has_jobs);
         if hoards || hogs {
             Finding::Stalled(Cause::Computing)
         } else {
@@ -263,7 +266,7 @@ mod tests {
                 now: 100 * MS,
                 ..Self::default()
             };
-            patient.scene.room_for_hogs = true;
+            patient.scene.slice = SLICE;
             assert_eq!(patient.after(MS, MS), Finding::Well);
             patient
         }
@@ -393,13 +396,14 @@ mod tests {
     }
 
     #[test]
-    fn hogs_are_limited() {
+    fn where_many_compute_already_one_more_takes_longer() {
         let mut m = Patient::busy();
         m.scene.has_tasks = true;
-        m.scene.room_for_hogs = false;
-        for _ in 0..100 {
+        m.scene.slice = 3 * SLICE;
+        for _ in 0..29 {
             assert_eq!(m.after(MS, MS), Finding::Well);
         }
+        assert_eq!(m.after(MS, MS), Finding::Stalled(Cause::Computing));
     }
 
     #[test]
@@ -407,7 +411,7 @@ mod tests {
         let mut watch = Watch::default();
         let scene = Scene {
             has_tasks: true,
-            room_for_hogs: true,
+            slice: SLICE,
             ..Scene::default()
         };
         let mut found = Vec::new();

@@ -12,6 +12,7 @@ pub use block::{block, block_eager};
 pub use join_set::JoinSet;
 pub use local::{AccessError, LocalKey, TaskLocalFuture};
 pub use spawn::{spawn, spawn_blocking, spawn_local};
+pub(crate) use spawn::{spawn_at, spawn_blocking_at};
 pub use unconstrained::{Unconstrained, unconstrained};
 pub use yield_now::{YieldNow, yield_now};
 

@@ -32,7 +32,17 @@ where
     F: Future + Send + 'static,
     F::Output: Send + 'static,
 {
-    let location = Location::caller();
+    spawn_at(future, Location::caller())
+}
+
+/// [`spawn`] on behalf of a caller elsewhere.
+#[inline]
+#[track_caller]
+pub(crate) fn spawn_at<F>(future: F, location: &'static Location<'static>) -> JoinHandle<F::Output>
+where
+    F: Future + Send + 'static,
+    F::Output: Send + 'static,
+{
     let sched = current::sched();
     if sched.is_null() {
         sched::spawn(default_runtime().sched(), future, location)
@@ -113,7 +123,16 @@ where
     F: FnOnce() -> R + Send + 'static,
     R: Send + 'static,
 {
-    let location = Location::caller();
+    spawn_blocking_at(f, Location::caller())
+}
+
+/// [`spawn_blocking`] on behalf of a caller elsewhere.
+#[track_caller]
+pub(crate) fn spawn_blocking_at<F, R>(f: F, location: &'static Location<'static>) -> JoinHandle<R>
+where
+    F: FnOnce() -> R + Send + 'static,
+    R: Send + 'static,
+{
     let sched = current::sched();
     if sched.is_null() {
         sched::spawn_blocking(default_runtime().sched(), f, location)

@@ -69,6 +69,8 @@ mod wheel;
 
 pub use std::time::Duration;
 
+pub(crate) use self::{entry::End, sleep::FirstPoll};
+
 pub use self::{
     clock::{advance, pause, resume},
     instant::Instant,

@@ -116,7 +116,7 @@ pin_project! {
 
 /// Whether a first poll asks the clock if the deadline has passed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum FirstPoll {
+pub(crate) enum FirstPoll {
     /// It asks, and is ready at once if so.
     AsksClock,
     /// It is known that the deadline lay ahead a moment ago: the wheel will tell.
@@ -181,6 +181,19 @@ impl Sleep {
         cx: &mut Context<'_>,
         first: FirstPoll,
     ) -> Poll<()> {
+        match ready!(self.poll_end(cx, first)) {
+            End::Fired => Poll::Ready(()),
+            End::Closed => closed(),
+        }
+    }
+
+    /// Like `poll_deadline`, for those who outlive runtimes: says how it ended, and does not panic.
+    #[inline]
+    pub(crate) fn poll_end(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        first: FirstPoll,
+    ) -> Poll<End> {
         let mut this = self.project();
         let state = match this.alarm.state() {
             State::Armed(_) => ready!(this.alarm.rewake(cx.waker())),
@@ -196,8 +209,8 @@ impl Sleep {
             state => state,
         };
         match state {
-            State::Fired => Poll::Ready(()),
-            State::Closed => closed(),
+            State::Fired => Poll::Ready(End::Fired),
+            State::Closed => Poll::Ready(End::Closed),
             State::Idle | State::Armed(_) => Poll::Pending,
         }
     }

@@ -8,8 +8,9 @@ use super::super::core::Chan;
 use super::super::error::{RecvError, SendError};
 use super::super::receiver::Receiver;
 use super::super::sender::Sender;
-use super::case::{Case, FutureCase, RecvCase, SendCase};
+use super::case::{Case, RecvCase, SendCase};
 use super::engine::{DEFAULT, Selecting};
+use super::other::FutureCase;
 use super::wait;
 
 /// Waits for several operations, as many as there are at run time, of which one happens.

@@ -4,8 +4,8 @@ mod arms;
 mod case;
 mod dynamic;
 mod engine;
-mod opaque;
 mod order;
+mod other;
 mod probe;
 
 pub use case::{Case, TakeOutput};

@@ -5,6 +5,17 @@ use super::engine::MAX_CASES;
 use crate::current;
 use crate::rng::Rng;
 
+/// The numbers in their order.
+const IDENTITY: [u8; MAX_CASES] = {
+    let mut numbers = [0; MAX_CASES];
+    let mut number = 0;
+    while number < MAX_CASES {
+        numbers[number] = number as u8;
+        number += 1;
+    }
+    numbers
+};
+
 /// An order of up to 64 numbers, made as it is asked for (Fisher and Yates).
 pub(super) struct Order {
     /// `numbers[at..len]` have not been given out.
@@ -17,12 +28,8 @@ pub(super) struct Order {
 
 impl Order {
     pub(super) fn new(len: usize, biased: bool) -> Self {
-        let mut numbers = [0; MAX_CASES];
-        for (number, place) in numbers[..len].iter_mut().enumerate() {
-            *place = number as u8;
-        }
         Self {
-            numbers,
+            numbers: IDENTITY,
             at: 0,
             len,
             random: (!biased && len > 1).then(random),

@@ -12,7 +12,8 @@ use super::super::receiver::Receiver;
 use super::super::recv::Recv;
 use super::super::reserve::Reserve;
 use super::super::send::{Send, SendOpt};
-use super::case::{FutureCase, RecvCase, ReserveCase, SendCase, SendOptCase};
+use super::case::{RecvCase, ReserveCase, SendCase, SendOptCase};
+use super::other::FutureCase;
 
 /// See the module.
 #[derive(Debug)]
