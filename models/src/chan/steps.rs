@@ -236,8 +236,7 @@ impl Select {
     }
 
     /// `finish`: with `keep` takes what was fired, else gives it up.
-    #[expect(clippy::boxed_local, reason = "it stays where it is to the end")]
-    pub(super) fn finish(self: Box<Self>, chans: &[Chan; 2], keep: bool) -> Option<u32> {
+    pub(super) fn finish(&self, chans: &[Chan; 2], keep: bool) -> Option<u32> {
         let fired = self.op.withdraw();
         let mut wakers = Vec::new();
         let mut value = None;
