@@ -444,7 +444,6 @@ impl Patient {
         if lost.is_none() && (!is_new || self.watch.duration() < SLICE) {
             return;
         }
-        self.judged = Some(beat.tick);
         let culprit = if beat.site.is_null() {
             self.m.root().map_or(Culprit::Unknown, Culprit::Root)
         } else {
@@ -455,9 +454,10 @@ impl Patient {
             cause => cause,
         });
         if cause == Cause::Computing && self.watch.computed() < SLICE && lost.is_none() {
-            // The kernel kept it from its processor: that is nobody's fault here.
+            // The kernel kept it from its processor: that is nobody's fault here. A later look may find more.
             return;
         }
+        self.judged = Some(beat.tick);
         let verdict = Verdict {
             culprit,
             since: self.watch.since(),
