@@ -7,7 +7,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use chan_support::{alarm, rounds, waiting};
+use chan_support::{alarm, on_drop, rounds, waiting};
 use futures::FutureExt;
 use gopark::chan;
 
@@ -318,6 +318,8 @@ fn the_default_is_decided_at_one_moment() {
                     channels[at].1.recv_blocking().unwrap();
                 }
             });
+            // Also if this panics.
+            let _stop = on_drop(|| stop.store(true, Ordering::Relaxed));
             for _ in 0..rounds(80_000) {
                 let mut select = chan::Select::new();
                 for (_, rx) in &channels {
@@ -327,7 +329,6 @@ fn the_default_is_decided_at_one_moment() {
                 let at = chosen.expect("some channel is full at any moment");
                 channels[at].0.try_send(()).unwrap();
             }
-            stop.store(true, Ordering::Relaxed);
         });
     }
 }
@@ -352,6 +353,8 @@ fn the_default_beside_sends_is_decided_at_one_moment() {
                     channels[at].0.send_blocking(()).unwrap();
                 }
             });
+            // Also if this panics.
+            let _stop = on_drop(|| stop.store(true, Ordering::Relaxed));
             for _ in 0..rounds(80_000) {
                 let mut select = chan::Select::new();
                 for (tx, _) in &channels {
@@ -361,7 +364,6 @@ fn the_default_beside_sends_is_decided_at_one_moment() {
                 let at = chosen.expect("some channel has room at any moment");
                 channels[at].1.try_recv().unwrap();
             }
-            stop.store(true, Ordering::Relaxed);
         });
     }
 }
