@@ -276,6 +276,40 @@ fn a_task_on_a_worker_may_spawn_local_tasks() {
     }
 }
 
+/// Go's LockOSThread: the processor leaves the thread again and again, and the task does not.
+#[test]
+fn a_local_task_stays_on_its_thread_though_the_processor_goes() {
+    const TIMES: u64 = 50;
+    let _alarm = alarm();
+    let runtime = task_support::multi(1);
+    let (sender, receiver) = mpsc::channel();
+    // Nobody is inside block_on, so a worker runs this.
+    drop(runtime.spawn(async move {
+        drop(task::spawn_local(async move {
+            let _not_send = Rc::new(());
+            let mut seen = Vec::new();
+            for _ in 0..TIMES {
+                let (release, released) = mpsc::channel();
+                // Another thread must run it, so the section does not end while the only processor is here.
+                drop(task::spawn(async move { release.send(()).unwrap() }));
+                gopark::block(|| released.recv().unwrap());
+                seen.push(thread::current().id());
+                let (wake, woken) = oneshot::channel();
+                let waker = thread::spawn(move || wake.send(()).unwrap());
+                woken.await.unwrap();
+                seen.push(thread::current().id());
+                waker.join().unwrap();
+            }
+            sender.send(seen).unwrap();
+        }));
+    }));
+    let seen = receiver.recv().unwrap();
+    assert!(seen.iter().all(|id| *id == seen[0]), "{seen:?}");
+    let metrics = runtime.handle().metrics();
+    // At least the first time. Later its thread may go on with its own tasks before it has one again.
+    assert!(metrics.retakes_block >= 1, "{metrics:#?}");
+}
+
 #[test]
 fn local_tasks_of_a_worker_are_dropped_by_it_when_the_runtime_ends() {
     let _alarm = alarm();
