@@ -7,16 +7,26 @@ mod proof_support;
 use std::future::Future;
 use std::io::Write;
 use std::os::unix::net::UnixStream;
+use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Waker};
+use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
 
+use gopark::chan;
 use gopark::net::AsyncFd;
 use gopark::runtime::Runtime;
 use gopark::time::{Sleep, sleep};
-use proof_support::{PanickingWaker, alarm, every_kind};
+use proof_support::{Counter, PanickingWaker, alarm, every_kind};
 
 const MS: Duration = Duration::from_millis(1);
+
+struct CountingWaker(Counter);
+
+impl Wake for CountingWaker {
+    fn wake(self: Arc<Self>) {
+        self.0.add();
+    }
+}
 
 fn panicking() -> (Arc<PanickingWaker>, Waker) {
     let waker = Arc::new(PanickingWaker::default());
@@ -176,4 +186,28 @@ fn a_foreign_executor_is_not_charged_for_what_a_block_on_left_of_its_budget() {
             });
         }
     }
+}
+
+#[test]
+fn a_panicking_waker_in_a_channel_keeps_nobody_from_being_woken() {
+    let (panics, waker) = panicking();
+    let counted = Counter::default();
+    let (tx, rx) = chan::bounded(1);
+    let (mut first, mut second) = (Box::pin(rx.recv()), Box::pin(rx.recv()));
+    let mut third = Box::pin(rx.recv());
+    let poll = |recv: &mut Pin<Box<chan::Recv<'_, u32>>>, waker: &Waker| {
+        recv.as_mut().poll(&mut Context::from_waker(waker))
+    };
+    let well = Waker::from(Arc::new(CountingWaker(counted.clone())));
+    assert!(poll(&mut first, &waker).is_pending());
+    assert!(poll(&mut second, &waker).is_pending());
+    assert!(poll(&mut third, &well).is_pending());
+    assert_eq!(tx.try_send(1), Ok(()));
+    assert_eq!(panics.0.get(), 1);
+    assert!(tx.close());
+    // The others learn of the end with the message that the first may still give back.
+    assert_eq!(poll(&mut first, &waker), Poll::Ready(Ok(1)));
+    assert_eq!((panics.0.get(), counted.get()), (2, 1));
+    assert!(matches!(poll(&mut second, &waker), Poll::Ready(Err(_))));
+    assert!(matches!(poll(&mut third, &well), Poll::Ready(Err(_))));
 }

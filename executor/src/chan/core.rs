@@ -11,6 +11,7 @@ use super::lock::{Guard, Lock};
 use super::op::{Fired, Node, Op};
 use super::state::{Source, State};
 use crate::current;
+use crate::sync::wakes;
 
 /// See the module.
 pub struct Chan<T> {
@@ -234,16 +235,18 @@ pub(crate) fn waker_under_lock(cx: &Context<'_>) -> Option<Waker> {
     current::is_own_waker(cx.waker()).then(|| cx.waker().clone())
 }
 
+/// Wakes who was served. What a waker panics with is not for us, whose operation has happened.
 #[inline]
 pub(crate) fn wake(waker: Option<Waker>) {
     if let Some(waker) = waker {
-        waker.wake();
+        wakes::wake(waker);
     }
 }
 
+/// Wakes all, also if one panics.
 #[inline]
 pub(crate) fn wake_all(wakers: Vec<Waker>) {
-    wakers.into_iter().for_each(Waker::wake);
+    wakers.into_iter().for_each(wakes::wake);
 }
 
 /// Counts one handle less; true for the last.

@@ -56,7 +56,7 @@ mod rwlock_owned;
 mod semaphore;
 mod wait_group;
 mod waiters;
-mod wakes;
+pub(crate) mod wakes;
 pub mod watch;
 
 pub use barrier::{Barrier, BarrierWaitResult};
