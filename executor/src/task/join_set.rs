@@ -25,7 +25,7 @@
 use std::collections::VecDeque;
 use std::fmt;
 use std::future::{Future, poll_fn};
-use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::panic::resume_unwind;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Wake, Waker, ready};
 
@@ -34,6 +34,7 @@ use slab::Slab;
 
 use super::{AbortHandle, Id, JoinError, JoinHandle};
 use crate::runtime::Handle;
+use crate::sync::wakes;
 
 /// A set of tasks, joined in the order in which they complete.
 ///
@@ -408,11 +409,8 @@ impl Wake for MemberWaker {
             inbox.joiner.take()
         };
         let Some(joiner) = joiner else { return };
-        // The panic hook has reported it; to unwind into the task that completed would punish the
-        // wrong one. The payload may panic in its own Drop.
-        if let Err(payload) = catch_unwind(AssertUnwindSafe(|| joiner.wake())) {
-            std::mem::forget(payload);
-        }
+        // Its panic would punish the task that completed.
+        wakes::wake(joiner);
     }
 }
 
