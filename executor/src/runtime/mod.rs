@@ -96,6 +96,10 @@ impl Runtime {
     /// processors; on the current-thread flavour it is what runs all tasks. May be called from
     /// within a task: then the task's thread blocks, and another takes its processor.
     ///
+    /// To wake the future is to wake this thread, if it sleeps; to wake a task often costs no thread a
+    /// wake-up. So a program whose main part awaits much, above all blocking closures, which this thread
+    /// does not run, gains by `runtime.block_on(runtime.spawn(main_part))`.
+    ///
     /// # Panics
     ///
     /// Passes a panic of the future on.

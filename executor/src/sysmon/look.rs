@@ -45,6 +45,8 @@ pub(super) struct Monitor<'a> {
     /// Jobs begun when they were last looked at, and when that was; when a runner was added last.
     jobs_begun: u64,
     jobs_seen: Duration,
+    /// The next nap, while jobs wait and others begin: it grows, since these need no help.
+    job_nap: Duration,
     runner_added: Duration,
     /// Looks at the reactor by others at the last look, and since when there was no other.
     reactor_turns: u64,
@@ -76,6 +78,8 @@ struct Round {
     alive: bool,
     /// Blocking sections come and go.
     blocks: bool,
+    /// Jobs wait.
+    jobs: bool,
     /// Ms that run a job or block, and use the processor.
     computing: usize,
     nap: Option<Duration>,
@@ -98,6 +102,7 @@ impl<'a> Monitor<'a> {
             alert_until: Duration::ZERO,
             jobs_begun: 0,
             jobs_seen: Duration::ZERO,
+            job_nap: JOB_NAP,
             runner_added: Duration::ZERO,
             reactor_turns: 0,
             unmanned_since: None,
@@ -169,7 +174,9 @@ impl<'a> Monitor<'a> {
         let Some(nap) = nap else { return Nap::Deep };
         let mut wants = Wants::NOTHING;
         if nap > JOB_NAP {
-            wants = wants.and(Wants::JOB);
+            if !round.jobs {
+                wants = wants.and(Wants::JOB);
+            }
             // While sections come and go all the time, most are short, and to be woken by each
             // would cost more than it saves: then a long one is found a nap later.
             if !round.blocks {
@@ -335,15 +342,20 @@ impl<'a> Monitor<'a> {
         if queued == 0 {
             return;
         }
-        round.soon(JOB_NAP);
+        round.jobs = true;
         if now - self.jobs_seen < JOB_NAP {
+            round.soon(JOB_NAP);
             return;
         }
         self.jobs_seen = now;
         let begun = jobs.begun();
         if std::mem::replace(&mut self.jobs_begun, begun) != begun {
+            round.soon(self.job_nap);
+            self.job_nap = (self.job_nap * 2).min(BUSY_NAP);
             return;
         }
+        self.job_nap = JOB_NAP;
+        round.soon(JOB_NAP);
         // All that run are stuck. Where they compute, more threads do not make it quicker, only fairer.
         let computes = round.computing >= self.sched.ps.active();
         if computes && now - self.runner_added < SLICE {

@@ -26,6 +26,8 @@ use std::time::Duration;
 
 /// How long a blocking section may hold a P that is needed: one short nap of the monitor.
 pub(crate) const BLOCK_LIMIT: Duration = Duration::from_micros(20);
+/// How often the nap for a section doubles at most: 640 us. (Go's monitor backs off to 10 ms.)
+const FALSE_ALARMS: u32 = 5;
 /// How long a poll may be off CPU with a P that is needed.
 pub(crate) const OFF_CPU_LIMIT: Duration = Duration::from_micros(200);
 /// How long a poll may compute while a P is idle and cannot steal what this one holds.
@@ -111,6 +113,8 @@ pub(crate) struct Watch {
     seen: bool,
     /// It used (next to) no processor time between the last two looks.
     dozes: bool,
+    /// How many sections in a row were seen once and were over at the next look.
+    false_alarms: u32,
 }
 
 impl Watch {
@@ -177,7 +181,7 @@ impl Watch {
         let blocks = sight.block % 2 == 1;
         if !same_poll {
             if blocks {
-                return Finding::Suspect(BLOCK_LIMIT);
+                return self.suspect_section();
             }
             // It may have been in this poll, and asleep, for most of the time since the last look.
             let dozed = known && used.is_some_and(|used| used * 5 < window * 4);
@@ -189,9 +193,13 @@ impl Watch {
         }
         if blocks {
             let held = sight.now - self.block_since;
-            if !same_block || held < BLOCK_LIMIT {
+            if !same_block {
+                return self.suspect_section();
+            }
+            if held < BLOCK_LIMIT {
                 return Finding::Suspect(BLOCK_LIMIT);
             }
+            self.false_alarms = 0;
             let computes = used.is_some_and(|used| used * 2 > window);
             return if computes {
                 self.judge_computing_section(scene)
@@ -213,6 +221,14 @@ impl Watch {
             };
         }
         self.judge_computing(scene)
+    }
+
+    /// A section is seen for the first time. Where one short section follows another, the monitor would
+    /// come back after each 20 us, for nothing, and take a good part of a processor: so it backs off.
+    fn suspect_section(&mut self) -> Finding {
+        let nap = BLOCK_LIMIT * (1 << self.false_alarms.min(FALSE_ALARMS));
+        self.false_alarms = self.false_alarms.saturating_add(1);
+        Finding::Suspect(nap)
     }
 
     /// The judgement on an M that computes in a blocking section, or is kept from it by the kernel
@@ -308,13 +324,22 @@ mod tests {
     }
 
     #[test]
-    fn a_section_after_another_is_no_stall() {
+    fn sections_that_follow_each_other_are_no_stall_and_looked_at_ever_less_often() {
         let mut m = Patient::busy();
+        let mut naps = Vec::new();
         for _ in 0..100 {
             m.block += 2;
             m.block |= 1;
-            assert_eq!(m.after(20 * US, US), Finding::Suspect(BLOCK_LIMIT));
+            match m.after(20 * US, US) {
+                Finding::Suspect(nap) => naps.push(nap),
+                other => panic!("{other:?}"),
+            }
         }
+        assert_eq!(naps[..3], [BLOCK_LIMIT, BLOCK_LIMIT * 2, BLOCK_LIMIT * 4]);
+        assert_eq!(naps[99], 640 * US);
+        assert_eq!(m.after(MS, US), Finding::Stalled(Cause::Block));
+        m.block += 2;
+        assert_eq!(m.after(MS, US), Finding::Suspect(BLOCK_LIMIT));
     }
 
     #[test]
