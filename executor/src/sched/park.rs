@@ -8,7 +8,8 @@
 //! # Claims
 //!
 //! To wake an M one takes it out of `IdleMs` under the lock (so one waker gets it), gives it a
-//! P perhaps, sets `claimed`, and unparks it. An M that wants to leave by itself must find itself
+//! P perhaps, sets `claimed`, and unparks it, without the lock: the M that wakes may run before its waker does
+//! again, on the same processor, and would then find the lock taken at once. An M that wants to leave by itself must find itself
 //! still in `IdleMs`, under the lock; if it does not, it has been claimed, and waits for `claimed`.
 //!
 //! # Wake against lie down
@@ -25,6 +26,7 @@
 use std::collections::VecDeque;
 use std::ptr::{self, NonNull};
 use std::sync::atomic::{Ordering, fence};
+use std::thread::Thread;
 use std::time::{Duration, Instant};
 
 use crate::m::M;
@@ -98,6 +100,7 @@ impl Sched {
             return true;
         }
         self.counters.parks.add_shared(1);
+        self.end_stay(m);
         if !self.is_closing() && !m.is_aloof() && self.idle.become_poller() {
             self.wait_in_reactor(m);
             return true;
@@ -227,7 +230,11 @@ impl Sched {
         if let Some(p) = m.take_next_p() {
             // SAFETY: (1) Ps live as long as the `Sched`.
             let index = unsafe { p.as_ref() }.index();
-            self.install(m, index, m.next_spinning.load(Ordering::Relaxed));
+            let spinning = m.next_spinning.load(Ordering::Relaxed);
+            if spinning {
+                self.begin_stay(m);
+            }
+            self.install(m, index, spinning);
         }
     }
 
@@ -252,14 +259,16 @@ impl Sched {
         } else {
             return false;
         };
-        self.claim(m, bed, Some((self.ps.get(index), spinning)));
+        let claimed = self.claim(m, bed, Some((self.ps.get(index), spinning)));
+        drop(ms);
+        claimed.unpark();
         true
     }
 
     /// Gives the P `index`, which the caller took, to an M that waited for one and was just taken out
     /// of `IdleMs`, with the lock still held.
-    pub(super) fn claim_waiting(&self, m: MPtr, index: usize) {
-        self.claim(m, Bed::Parker, Some((self.ps.get(index), false)));
+    pub(super) fn claim_waiting(&self, m: MPtr, index: usize) -> Claimed {
+        self.claim(m, Bed::Parker, Some((self.ps.get(index), false)))
     }
 
     /// Wakes an idle worker, without a P, to run jobs; false if there is none but the poller.
@@ -272,7 +281,9 @@ impl Sched {
         // SAFETY: (1) it was in `IdleMs` until just now, and waits for `claimed`.
         let runner = unsafe { &*m.0 };
         runner.next_runner.store(true, Ordering::Relaxed);
-        self.claim(m, Bed::Parker, None);
+        let claimed = self.claim(m, Bed::Parker, None);
+        drop(ms);
+        claimed.unpark();
         true
     }
 
@@ -280,7 +291,9 @@ impl Sched {
     pub(super) fn wake_without_p(&self) -> bool {
         let mut ms = self.idle_ms();
         let Some(m) = ms.list.pop() else { return false };
-        self.claim(m, Bed::Parker, None);
+        let claimed = self.claim(m, Bed::Parker, None);
+        drop(ms);
+        claimed.unpark();
         true
     }
 
@@ -300,7 +313,9 @@ impl Sched {
             .idle
             .take(m.last_p.get())
             .map(|index| (self.ps.get(index), false));
-        self.claim(me, bed, p);
+        let claimed = self.claim(me, bed, p);
+        drop(ms);
+        claimed.unpark();
     }
 
     /// Wakes every idle M, without a P: the runtime is closing.
@@ -309,20 +324,19 @@ impl Sched {
         let waiting = ms.waiting.drain(..).collect::<Vec<_>>();
         let aloof = std::mem::take(&mut ms.aloof);
         let list = std::mem::take(&mut ms.list);
-        for m in list.into_iter().chain(aloof).chain(waiting) {
-            self.claim(m, Bed::Parker, None);
-        }
-        if let Some(m) = ms.poller.take() {
-            self.claim(m, Bed::Reactor, None);
-        }
+        let asleep = list.into_iter().chain(aloof).chain(waiting);
+        let mut claimed: Vec<_> = asleep.map(|m| self.claim(m, Bed::Parker, None)).collect();
+        let poller = ms.poller.take();
+        claimed.extend(poller.map(|m| self.claim(m, Bed::Reactor, None)));
+        drop(ms);
+        claimed.into_iter().for_each(Claimed::unpark);
     }
 
-    /// Wakes an M that was just taken out of `IdleMs`, with the lock still held: after its release
-    /// nothing is left of us that the M, which may end at once, could pull away.
-    fn claim(&self, m: MPtr, bed: Bed, p: Option<(&P, bool)>) {
+    /// Claims an M that was just taken out of `IdleMs`, with the lock still held: the M, which may end at once,
+    /// could pull away all that we use after its release, but for what we return.
+    fn claim(&self, m: MPtr, bed: Bed, p: Option<(&P, bool)>) -> Claimed {
         // SAFETY: (1) the M was in `IdleMs`, so its thread waits for `claimed`; (2) it keeps its M
-        // until it has taken the lock that we hold once more, or read `claimed`, after which we use
-        // only what `unpark` and `notify` keep alive by themselves.
+        // until it has taken the lock that we hold once more, or read `claimed`, after which we do not use it.
         let m = unsafe { &*m.0 };
         self.counters.unparks.add_shared(1);
         if let Some((p, spinning)) = p {
@@ -334,8 +348,25 @@ impl Sched {
         // pairs with: the swaps in `wait_on_parker` and `wait_in_reactor`.
         m.claimed.store(true, Ordering::Release);
         match bed {
-            Bed::Parker => thread.unpark(),
-            Bed::Reactor => self.reactor.notify(),
+            Bed::Parker => Claimed(Some(thread)),
+            Bed::Reactor => {
+                // It lives as long as the `Sched`, which only the lock keeps.
+                self.reactor.notify();
+                Claimed(None)
+            }
+        }
+    }
+}
+
+/// An M that was claimed, and is to be unparked once the lock is free; None if it is up already. It owns all
+/// that takes.
+#[must_use = "a claimed M sleeps on until it is unparked"]
+pub(super) struct Claimed(Option<Thread>);
+
+impl Claimed {
+    pub(super) fn unpark(self) {
+        if let Some(thread) = self.0 {
+            thread.unpark();
         }
     }
 }

@@ -61,7 +61,11 @@ impl Sched {
                 return;
             };
             match self.idle.take(0) {
-                Some(index) => self.claim_waiting(m, index),
+                Some(index) => {
+                    let claimed = self.claim_waiting(m, index);
+                    drop(ms);
+                    claimed.unpark();
+                }
                 None => {
                     ms.waiting.push_front(m);
                     return;
@@ -77,12 +81,18 @@ impl Sched {
         let Some(waiting) = ms.waiting.pop_front() else {
             return;
         };
-        match m.seat.release() {
+        let claimed = match m.seat.release() {
             // SAFETY: (1) Ps live as long as the `Sched`.
-            Some(p) => self.claim_waiting(waiting, unsafe { p.as_ref() }.index()),
-            None => ms.waiting.push_front(waiting),
-        }
+            Some(p) => Some(self.claim_waiting(waiting, unsafe { p.as_ref() }.index())),
+            None => {
+                ms.waiting.push_front(waiting);
+                None
+            }
+        };
         drop(ms);
+        if let Some(claimed) = claimed {
+            claimed.unpark();
+        }
         self.settle_spinning(m);
     }
 }
