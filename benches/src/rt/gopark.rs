@@ -30,16 +30,14 @@ impl<const WATCHED: bool> Rt for Gopark<WATCHED> {
         builder.build().map(Self)
     }
 
-    /// The root is a task, as on the other runtimes, while the calling thread, in `block_on`, is one more
-    /// machine that runs tasks.
+    /// The root runs in `block_on`, as in every program: the calling thread becomes a machine of
+    /// the runtime and takes one of its processors.
     fn run<F>(&self, root: F) -> F::Output
     where
         F: Future + Send + 'static,
         F::Output: Send + 'static,
     {
-        self.0
-            .block_on(self.0.spawn(root))
-            .expect("the root ran to its end")
+        self.0.block_on(root)
     }
 
     fn spawn_from_outside<F>(&self, future: F) -> JoinHandle<F::Output>

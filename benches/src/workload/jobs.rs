@@ -27,7 +27,7 @@ impl Workload for Jobs {
     };
 
     fn run<R: Rt>(rt: &R, size: usize) -> io::Result<Cost> {
-        Ok(rt.run(async move {
+        Ok(in_task::<R>(rt, async move {
             let start = Instant::now();
             let jobs: Vec<_> = (0..size).map(|_| R::spawn_blocking(work)).collect();
             for job in jobs {
@@ -36,6 +36,12 @@ impl Workload for Jobs {
             Cost::since(start, size)
         }))
     }
+}
+
+/// Runs the workload in a task, on every runtime: to wake a root that is polled by the thread in `block_on`
+/// costs a thread's wake-up for each job.
+fn in_task<R: Rt>(rt: &R, workload: impl Future<Output = Cost> + Send + 'static) -> Cost {
+    rt.run(async { R::join(R::spawn(workload)).await })
 }
 
 fn work() {
@@ -62,7 +68,7 @@ impl Workload for JobOne {
     };
 
     fn run<R: Rt>(rt: &R, size: usize) -> io::Result<Cost> {
-        Ok(rt.run(async move {
+        Ok(in_task::<R>(rt, async move {
             let start = Instant::now();
             for _ in 0..size {
                 R::join(R::spawn_blocking(|| ())).await;
