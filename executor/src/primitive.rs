@@ -29,6 +29,11 @@ pub(crate) fn prepare_fences() {
     });
 }
 
+/// Whether the cheap half of the asymmetric fence is cheap.
+pub(crate) fn has_process_fence() -> bool {
+    PROCESS_FENCE.load(Ordering::Relaxed)
+}
+
 /// The cheap half of an asymmetric fence: orders this thread's code before and after it as far as
 /// the compiler goes; the processor's part is the business of `fence_heavy`.
 #[inline(always)]

@@ -13,6 +13,11 @@ pub(crate) fn fence_heavy() {
     loom::sync::atomic::fence(loom::sync::atomic::Ordering::SeqCst);
 }
 
+/// The fences are what the models are about.
+pub(crate) fn has_process_fence() -> bool {
+    true
+}
+
 /// loom need not watch it: what others see of it obliges them to nothing.
 #[derive(Debug, Default)]
 pub(crate) struct OwnWord(std::cell::Cell<usize>);

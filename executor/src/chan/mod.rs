@@ -48,6 +48,7 @@ mod error;
 mod lock;
 mod many;
 mod op;
+mod place;
 mod receiver;
 mod recv;
 mod reserve;

@@ -7,6 +7,7 @@
 mod lock;
 #[path = "../../../executor/src/chan/op.rs"]
 mod op;
+mod place;
 #[path = "../../../executor/src/chan/state.rs"]
 mod state;
 #[cfg(test)]
@@ -44,6 +45,95 @@ mod tests {
             other.join().unwrap();
             // SAFETY: (1) the other has ended.
             assert_eq!(shared.0.lock().with(|count| unsafe { *count }), 3);
+        });
+    }
+
+    /// A lock that each thread owns which takes it twice in a row.
+    fn biased() -> Lock<UnsafeCell<u32>> {
+        Lock::with_needed(UnsafeCell::new(0), 1)
+    }
+
+    fn enter(lock: &Lock<UnsafeCell<u32>>) {
+        // SAFETY: (1) the lock is held; loom watches.
+        lock.lock().with_mut(|count| unsafe { *count += 1 });
+    }
+
+    #[test]
+    fn an_owner_is_not_inside_when_another_is() {
+        check(3, || {
+            let shared = share(biased());
+            enter(&shared.0);
+            enter(&shared.0);
+            assert!(shared.0.is_mine());
+            let other = thread::spawn({
+                let shared = shared.clone();
+                move || enter(&shared.0)
+            });
+            enter(&shared.0);
+            enter(&shared.0);
+            other.join().unwrap();
+            // SAFETY: (1) the other has ended.
+            assert_eq!(shared.0.lock().with(|count| unsafe { *count }), 5);
+        });
+    }
+
+    #[test]
+    fn who_revokes_may_become_the_owner() {
+        check(3, || {
+            let shared = share(biased());
+            enter(&shared.0);
+            enter(&shared.0);
+            let other = thread::spawn({
+                let shared = shared.clone();
+                move || (0..3).for_each(|_| enter(&shared.0))
+            });
+            enter(&shared.0);
+            other.join().unwrap();
+            // SAFETY: (1) the other has ended.
+            assert_eq!(shared.0.lock().with(|count| unsafe { *count }), 6);
+        });
+    }
+
+    /// Then what says that the owner has gone out is that it went into the other.
+    #[test]
+    fn who_revokes_may_find_the_owner_inside_another_lock() {
+        check(3, || {
+            let shared = share([biased(), biased()]);
+            for lock in &shared.0 {
+                enter(lock);
+                enter(lock);
+            }
+            let other = thread::spawn({
+                let shared = shared.clone();
+                move || enter(&shared.0[0])
+            });
+            enter(&shared.0[0]);
+            enter(&shared.0[1]);
+            other.join().unwrap();
+            // SAFETY: (1) the other has ended.
+            assert_eq!(shared.0[0].lock().with(|count| unsafe { *count }), 4);
+        });
+    }
+
+    #[test]
+    fn an_owner_that_holds_the_lock_by_the_exchange_is_not_joined() {
+        check(3, || {
+            let shared = share(biased());
+            enter(&shared.0);
+            enter(&shared.0);
+            let other = thread::spawn({
+                let shared = shared.clone();
+                move || enter(&shared.0)
+            });
+            // Beyond the places: as a select takes the fifth of its locks.
+            let entry = shared.0.acquire(super::lock::PLACES);
+            // SAFETY: (1) the lock is held; loom watches.
+            unsafe { shared.0.value() }.with_mut(|count| unsafe { *count += 1 });
+            // SAFETY: (1) taken above.
+            unsafe { shared.0.release(entry) };
+            other.join().unwrap();
+            // SAFETY: (1) the other has ended.
+            assert_eq!(shared.0.lock().with(|count| unsafe { *count }), 4);
         });
     }
 

@@ -7,7 +7,7 @@ use std::task::{Wake, Waker};
 use loom::cell::UnsafeCell;
 use loom::sync::Notify;
 
-use super::lock::Lock;
+use super::lock::{Lock, PLACES};
 use super::op::{Fired, Node, Op};
 use super::state::{NotReceived, NotSent, State};
 
@@ -212,7 +212,8 @@ impl Select {
             op: Op::new(),
             nodes: [Node::new(), Node::new()],
         });
-        chans.iter().for_each(Lock::acquire);
+        // Beyond the places: by the exchange.
+        let entries = [chans[0].acquire(PLACES), chans[1].acquire(PLACES)];
         select.op.begin(Waker::from(sleeper.clone()));
         for (case, (chan, node)) in chans.iter().zip(&select.nodes).enumerate() {
             // SAFETY: (1) the lock is held.
@@ -222,9 +223,9 @@ impl Select {
             // SAFETY: (1) boxed, and `finish` unlinks.
             unsafe { state.receivers.push(node) };
         }
-        for chan in chans {
+        for (chan, entry) in chans.iter().zip(entries) {
             // SAFETY: (1) taken above.
-            unsafe { chan.release() };
+            unsafe { chan.release(entry) };
         }
         select
     }

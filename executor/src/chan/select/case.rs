@@ -13,6 +13,7 @@ use std::task::{Context, Waker};
 
 use super::super::core::{Chan, Reach, wake};
 use super::super::error::{RecvError, SendError};
+use super::super::lock::Entry;
 use super::super::op::{Fired, Node, Op};
 use super::super::reserve::{self, Permit};
 use super::super::state::{NotReceived, NotSent};
@@ -29,14 +30,16 @@ pub unsafe trait Case {
     #[doc(hidden)]
     fn key(&self) -> usize;
 
+    /// Takes the lock, as number `at` of those that the select takes at once.
     #[doc(hidden)]
-    fn acquire(&self);
+    fn acquire(&self, at: usize) -> Entry;
 
     /// # Safety
     ///
-    /// The lock must have been taken by `acquire`, of this case or of one with the same key.
+    /// The lock must have been taken by `acquire`, of this case or of one with the same key, which returned
+    /// `entry`.
     #[doc(hidden)]
-    unsafe fn release(&self);
+    unsafe fn release(&self, entry: Entry);
 
     /// Commits, if that can be done at once.
     ///
@@ -92,14 +95,14 @@ macro_rules! lock_of_chan {
         }
 
         #[inline]
-        fn acquire(&self) {
-            self.reach.chan().raw_lock().acquire();
+        fn acquire(&self, at: usize) -> Entry {
+            self.reach.chan().raw_lock().acquire(at)
         }
 
         #[inline]
-        unsafe fn release(&self) {
+        unsafe fn release(&self, entry: Entry) {
             // SAFETY: the caller's promise.
-            unsafe { self.reach.chan().raw_lock().release() };
+            unsafe { self.reach.chan().raw_lock().release(entry) };
         }
 
         fn poll_future(self: Pin<&mut Self>, _: &mut Context<'_>) -> bool {
@@ -421,13 +424,13 @@ unsafe impl<T> Case for SendOptCase<'_, T> {
         self.send.key()
     }
 
-    fn acquire(&self) {
-        self.send.acquire();
+    fn acquire(&self, at: usize) -> Entry {
+        self.send.acquire(at)
     }
 
-    unsafe fn release(&self) {
+    unsafe fn release(&self, entry: Entry) {
         // SAFETY: the caller's promise.
-        unsafe { self.send.release() };
+        unsafe { self.send.release(entry) };
     }
 
     unsafe fn try_commit(self: Pin<&mut Self>, wakers: &mut Vec<Waker>) -> bool {

@@ -19,6 +19,7 @@
 
 use std::future::Future;
 use std::marker::{PhantomData, PhantomPinned};
+use std::mem;
 use std::pin::Pin;
 use std::ptr::NonNull;
 use std::task::{Context, Poll, Waker, ready};
@@ -26,6 +27,7 @@ use std::task::{Context, Poll, Waker, ready};
 use gopark_net::note::{self, WaitReason};
 
 use super::super::core::wake_all;
+use super::super::lock::{Entry, PLACES};
 use super::super::op::Op;
 use super::case::Case;
 use super::order::Order;
@@ -157,11 +159,11 @@ impl<C: Cases, S> Selecting<'_, C, S> {
         if case.key() == 0 {
             return case.poll_future(cx);
         }
-        case.acquire();
+        let entry = case.acquire(0);
         // SAFETY: (1) the lock is held; (2) in a round no node is linked.
         let commits = unsafe { case.as_mut().try_commit(wakers) };
         // SAFETY: (1) taken above.
-        unsafe { case.release() };
+        unsafe { case.release(entry) };
         commits
     }
 
@@ -271,6 +273,8 @@ impl<C: Cases, S> std::fmt::Debug for Selecting<'_, C, S> {
 /// The locks of all channels of a select, taken: the cases by the addresses of their locks.
 struct Locks {
     order: [u8; MAX_CASES],
+    /// How the first were taken. The others were all taken the same way.
+    entries: [Entry; PLACES],
 }
 
 impl Locks {
@@ -281,26 +285,37 @@ impl Locks {
         }
         // Few as a rule, and then this is quicker than it looks.
         order[..cases.len()].sort_unstable_by_key(|&index| cases[index as usize].get().key());
-        let locks = Self { order };
-        locks.each(cases, |case| case.acquire());
-        locks
-    }
-
-    fn release(self, cases: &[Raw]) {
-        // SAFETY: (1) `take` took each of them, once.
-        self.each(cases, |case| unsafe { case.release() });
-    }
-
-    /// Each lock once, in order.
-    fn each(&self, cases: &[Raw], f: impl Fn(&(dyn Case + '_))) {
-        let mut last = 0;
-        for &index in &self.order[..cases.len()] {
-            let case = cases[index as usize].get();
-            let key = case.key();
-            if key != last {
-                last = key;
-                f(case);
+        let mut entries = [const { Entry::SHARED }; PLACES];
+        each_lock(&order, cases, |at, case| {
+            let entry = case.acquire(at);
+            if at < PLACES {
+                entries[at] = entry;
             }
+        });
+        Self { order, entries }
+    }
+
+    fn release(mut self, cases: &[Raw]) {
+        each_lock(&self.order, cases, |at, case| {
+            let entry = self.entries.get_mut(at);
+            let entry = entry.map_or(Entry::SHARED, |entry| mem::replace(entry, Entry::SHARED));
+            // SAFETY: (1) `take` took each of them, once, and beyond the places so.
+            unsafe { case.release(entry) };
+        });
+    }
+}
+
+/// Each lock once, in order, and the how manieth it is.
+fn each_lock(order: &[u8], cases: &[Raw], mut f: impl FnMut(usize, &(dyn Case + '_))) {
+    let mut last = 0;
+    let mut at = 0;
+    for &index in &order[..cases.len()] {
+        let case = cases[index as usize].get();
+        let key = case.key();
+        if key != last {
+            last = key;
+            f(at, case);
+            at += 1;
         }
     }
 }

@@ -5,6 +5,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
 
+use super::super::lock::Entry;
 use super::super::op::{Fired, Op};
 use super::case::{Case, TakeOutput};
 
@@ -42,9 +43,11 @@ unsafe impl<F: Future> Case for FutureCase<F> {
         0
     }
 
-    fn acquire(&self) {}
+    fn acquire(&self, _: usize) -> Entry {
+        Entry::SHARED
+    }
 
-    unsafe fn release(&self) {}
+    unsafe fn release(&self, _: Entry) {}
 
     unsafe fn try_commit(self: Pin<&mut Self>, _: &mut Vec<Waker>) -> bool {
         false
@@ -95,16 +98,14 @@ unsafe impl<C: Case> Case for Option<C> {
         self.as_ref().map_or(0, C::key)
     }
 
-    fn acquire(&self) {
-        if let Some(case) = self {
-            case.acquire();
-        }
+    fn acquire(&self, at: usize) -> Entry {
+        self.as_ref().map_or(Entry::SHARED, |case| case.acquire(at))
     }
 
-    unsafe fn release(&self) {
+    unsafe fn release(&self, entry: Entry) {
         if let Some(case) = self {
             // SAFETY: the caller's promise.
-            unsafe { case.release() };
+            unsafe { case.release(entry) };
         }
     }
 

@@ -1,0 +1,62 @@
+//! Each thread's place, where it says of which locks of channels it is inside (`lock.rs`).
+//!
+//! A place is given to a thread when it first takes a lock by an exchange, and to another when that thread
+//! has ended. Who revokes may look at it at any time, so it is never freed. Who gets a place owns what the
+//! thread before owned; the lock of the list has it see what that one did.
+
+use std::cell::Cell;
+use std::ptr;
+use std::sync::{Mutex, PoisonError};
+
+use super::lock::Place;
+
+/// Places of threads that have ended.
+static FREE: Mutex<Vec<&'static Place>> = Mutex::new(Vec::new());
+
+thread_local! {
+    /// Null before the thread has a place, and after it has given it back. Without a destructor, so that
+    /// reading it is one load.
+    static HERE: Cell<*const Place> = const { Cell::new(ptr::null()) };
+
+    static LEASE: Lease = Lease::begin();
+}
+
+/// A place, until the thread ends.
+struct Lease(&'static Place);
+
+impl Lease {
+    fn begin() -> Self {
+        let free = FREE.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        Self(free.unwrap_or_else(|| Box::leak(Box::new(Place::new()))))
+    }
+}
+
+impl Drop for Lease {
+    fn drop(&mut self) {
+        HERE.set(ptr::null());
+        FREE.lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push(self.0);
+    }
+}
+
+/// This thread's place; null if it has none.
+#[inline]
+pub(crate) fn here() -> *const Place {
+    HERE.get()
+}
+
+/// This thread's place, which is made if it has none; null while the thread ends.
+#[inline]
+pub(crate) fn settle() -> *const Place {
+    let here = HERE.get();
+    if here.is_null() { begin() } else { here }
+}
+
+#[cold]
+fn begin() -> *const Place {
+    let place = LEASE.try_with(|lease| ptr::from_ref(lease.0));
+    let place = place.unwrap_or(ptr::null());
+    HERE.set(place);
+    place
+}

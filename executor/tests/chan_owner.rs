@@ -1,0 +1,63 @@
+//! The lock of a channel belongs to the thread that uses it most: while it changes hands no message is lost,
+//! and none is there twice.
+
+mod proof_support;
+
+use std::sync::Barrier;
+use std::thread;
+
+use gopark::chan;
+use proof_support::{Random, alarm, seed};
+
+/// So many operations in a row make a thread the owner of a lock, and then some.
+const RUN: usize = 5_000;
+
+#[test]
+fn a_channel_that_changes_hands_keeps_its_messages() {
+    let _alarm = alarm();
+    // With a runtime about there is the fence that ownership needs.
+    gopark::block_on(async {});
+    let mut random = Random::new(seed());
+    for _ in 0..20 {
+        let (tx, rx) = chan::unbounded::<usize>();
+        let start = Barrier::new(2);
+        let runs = [random.below(3), random.below(3)];
+        let use_it = |run: usize| {
+            start.wait();
+            // Alone for a while, or not, before the other comes.
+            let rounds = RUN * (run + 1);
+            (0..rounds)
+                .map(|n| {
+                    tx.try_send(n).unwrap();
+                    rx.try_recv().unwrap()
+                })
+                .sum::<usize>()
+        };
+        let sum = thread::scope(|scope| {
+            let other = scope.spawn(|| use_it(runs[0]));
+            use_it(runs[1]) + other.join().unwrap()
+        });
+        let expected = |run: usize| (0..RUN * (run + 1)).sum::<usize>();
+        assert_eq!(sum, expected(runs[0]) + expected(runs[1]));
+        assert!(rx.try_recv().is_err());
+    }
+}
+
+#[test]
+fn what_a_thread_owned_another_may_own_after_its_end() {
+    let _alarm = alarm();
+    gopark::block_on(async {});
+    let (tx, rx) = chan::bounded::<usize>(1);
+    for _ in 0..50 {
+        thread::scope(|scope| {
+            scope.spawn(|| {
+                for n in 0..RUN {
+                    tx.try_send(n).unwrap();
+                    assert_eq!(rx.try_recv(), Ok(n));
+                }
+            });
+        });
+    }
+    tx.try_send(1).unwrap();
+    assert_eq!(rx.try_recv(), Ok(1));
+}
