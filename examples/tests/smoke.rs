@@ -264,6 +264,21 @@ fn fan_in_merges_until_it_quits() {
 }
 
 #[test]
+fn pub_sub_tells_the_slow_what_they_missed() {
+    let said = Example::start("pub_sub", &[]).says();
+    for expected in [
+        "tennis: each message reached [2, 2, 3, 3, 2, 2, 2, 2, 2, 2]\n",
+        "quick:   read [1, 2, 3, 4, 5, 6, 7, 8, 9, 10], missed 0\n",
+        "visitor: read [3, 4], missed 0\n",
+        "slow:    read [7, 8, 9, 10], missed 6\n",
+        "orders: 4 at once, and the others as the shop takes them\n",
+        "shop:    read [1, 2, 3, 4, 5, 6, 7, 8, 9, 10], missed 0\n",
+    ] {
+        assert!(said.contains(expected), "no {expected:?} in\n{said}");
+    }
+}
+
+#[test]
 fn ping_pong_loses_patience() {
     let said = Example::start("ping_pong", &[]).says();
     let mut lines = said.lines();
