@@ -58,6 +58,7 @@ mod p;
 mod pace;
 mod primitive;
 mod pulse;
+mod quietly;
 mod ring;
 #[cfg(test)]
 mod ring_tests;

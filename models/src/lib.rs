@@ -11,6 +11,8 @@ use deque::{Injector, Steal, Worker};
 
 #[path = "../../executor/src/globq.rs"]
 mod globq;
+#[path = "../../executor/src/quietly.rs"]
+mod quietly;
 #[path = "../../executor/src/ring.rs"]
 mod ring;
 #[path = "../../executor/src/runq.rs"]

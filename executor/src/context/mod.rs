@@ -67,7 +67,6 @@ mod roll;
 mod run;
 mod values;
 
-pub(crate) use self::node::quietly;
 pub use self::{
     after::AfterFunc,
     cancel::{Cancel, DropGuard},

@@ -29,7 +29,6 @@
 //! Trees may be deep: ending and freeing go by loops and not by recursion.
 
 use std::{
-    panic::{AssertUnwindSafe, catch_unwind},
     sync::{
         Arc, OnceLock, Weak,
         atomic::{AtomicUsize, Ordering},
@@ -42,7 +41,7 @@ use super::{
     error::Reason,
     roll::{Place, Roll},
 };
-use crate::time::Instant;
+use crate::{quietly::quietly, time::Instant};
 
 /// What is on a node's roll.
 pub(super) enum Member {
@@ -158,16 +157,6 @@ impl Node {
             drop(parent.remove(*place));
         }
         Some(parent)
-    }
-}
-
-/// Calls what is the user's. A panic has been reported by the panic hook; to let it out would keep
-/// others from being told. Its payload may panic in its own Drop, and so on.
-pub(crate) fn quietly(f: impl FnOnce()) {
-    if let Err(payload) = catch_unwind(AssertUnwindSafe(f)) {
-        if let Err(endless) = catch_unwind(AssertUnwindSafe(|| drop(payload))) {
-            std::mem::forget(endless);
-        }
     }
 }
 

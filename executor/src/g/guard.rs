@@ -3,9 +3,10 @@
 //! `async-task` wakes the task that joins another with the process's abort as the answer to a
 //! panic. So a waker that is not one of our own tasks' is registered inside this guard.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::task::{Wake, Waker};
+
+use crate::quietly::quietly;
 
 struct Guard(Waker);
 
@@ -15,11 +16,8 @@ impl Wake for Guard {
     }
 
     fn wake_by_ref(self: &Arc<Self>) {
-        // The panic hook has reported it; to unwind into the M that completed a task would punish
-        // the wrong one.
-        if let Err(payload) = catch_unwind(AssertUnwindSafe(|| self.0.wake_by_ref())) {
-            std::mem::forget(payload);
-        }
+        // To unwind into the M that completed a task would punish the wrong one.
+        quietly(|| self.0.wake_by_ref());
     }
 }
 

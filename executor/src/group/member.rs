@@ -13,7 +13,7 @@ use std::{
 use pin_project_lite::pin_project;
 
 use super::shared::{Guard, Outcome, Payload};
-use crate::context::quietly;
+use crate::quietly::quietly;
 
 pin_project! {
     pub(super) struct Member<F, E> {

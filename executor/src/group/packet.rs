@@ -19,7 +19,7 @@ use super::{
     scope::{Data, lock},
     shared::Payload,
 };
-use crate::context::quietly;
+use crate::quietly::quietly;
 
 pub(super) enum Progress<T> {
     Running,

@@ -36,7 +36,7 @@ use std::{
 use pin_project_lite::pin_project;
 
 use super::packet::{Packet, Progress, ScopedHandle, Teller};
-use crate::{context::quietly, task::spawn_at};
+use crate::{quietly::quietly, task::spawn_at};
 
 pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)

@@ -34,10 +34,7 @@ use gopark_net::note::{self, WaitReason};
 use slab::Slab;
 
 use super::GroupFailed;
-use crate::{
-    context::{Cancel, quietly},
-    task::AbortHandle,
-};
+use crate::{context::Cancel, quietly::quietly, task::AbortHandle};
 
 pub(super) type Payload = Box<dyn Any + Send>;
 

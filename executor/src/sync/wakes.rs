@@ -3,15 +3,11 @@
 //! The batch is an array on the stack. Who has more to wake than fits gives the lock back, wakes, and
 //! comes again ([`Wakes::is_full`]).
 //!
-//! A waker is user code and may panic. The panic was reported by the panic hook; it is caught and
-//! forgotten here, for it would punish whoever unlocks, and keep the others from being woken.
+//! A waker is user code and may panic. So it is woken [`quietly`].
 
-use std::{
-    panic::{AssertUnwindSafe, catch_unwind},
-    task::Waker,
-};
+use std::task::Waker;
 
-use crate::primitive::MODEL;
+use crate::{primitive::MODEL, quietly::quietly};
 
 /// A guess: so many that the lock is worth it, so few that the stack does not notice.
 const ROOM: usize = if MODEL { 1 } else { 16 };
@@ -61,8 +57,5 @@ impl Drop for Wakes {
 
 /// Wakes one, and survives its panic.
 pub(crate) fn wake(waker: Waker) {
-    if let Err(payload) = catch_unwind(AssertUnwindSafe(|| waker.wake())) {
-        // Its Drop may panic, too.
-        std::mem::forget(payload);
-    }
+    quietly(|| waker.wake());
 }
