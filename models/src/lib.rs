@@ -25,9 +25,13 @@ mod check;
 mod claims;
 mod closing;
 mod contexts;
+#[cfg(test)]
+mod count;
 mod deque;
 mod idle;
 mod jobs;
+#[cfg(test)]
+mod leaked;
 mod locks;
 #[cfg(test)]
 mod machines;

@@ -17,15 +17,7 @@ mod raw_semaphore;
 
 #[cfg(test)]
 mod tests {
-    use std::{
-        ops::Deref,
-        pin::Pin,
-        sync::{
-            Arc,
-            atomic::{AtomicUsize, Ordering},
-        },
-        task::{Poll, Wake, Waker},
-    };
+    use std::{pin::Pin, task::Poll};
 
     use loom::cell::UnsafeCell;
 
@@ -35,47 +27,11 @@ mod tests {
         raw_semaphore::{Acquire, RawSemaphore, Refused, poll_acquire},
         waiters::Waiter,
     };
-    use crate::check::{check_either, race};
-
-    #[derive(Default)]
-    struct Count(AtomicUsize);
-
-    impl Wake for Count {
-        fn wake(self: Arc<Self>) {
-            self.0.fetch_add(1, Ordering::Relaxed);
-        }
-    }
-
-    /// What lives as long as the process, for one run of a model: freed by hand in the end.
-    struct Leaked<T: 'static>(&'static T);
-
-    impl<T> Clone for Leaked<T> {
-        fn clone(&self) -> Self {
-            *self
-        }
-    }
-
-    impl<T> Copy for Leaked<T> {}
-
-    impl<T> Deref for Leaked<T> {
-        type Target = &'static T;
-
-        fn deref(&self) -> &&'static T {
-            &self.0
-        }
-    }
-
-    impl<T> Leaked<T> {
-        fn new(value: T) -> Self {
-            Self(Box::leak(Box::new(value)))
-        }
-
-        /// Only at the end of a run, when nothing borrows it any more.
-        fn free(self) {
-            // SAFETY: (1) it came from a box, and the models end with this.
-            drop(unsafe { Box::from_raw(std::ptr::from_ref(self.0).cast_mut()) });
-        }
-    }
+    use crate::{
+        check::{check_either, race},
+        count::Count,
+        leaked::Leaked,
+    };
 
     /// A lock and what it protects.
     struct Shared<L> {
@@ -105,11 +61,6 @@ mod tests {
         }
     }
 
-    fn waker() -> (Arc<Count>, Waker) {
-        let count = Arc::new(Count::default());
-        (count.clone(), Waker::from(count))
-    }
-
     type Locking = Pin<Box<Waiter<&'static RawMutex>>>;
 
     fn locking(shared: Leaked<Shared<RawMutex>>) -> Locking {
@@ -121,7 +72,7 @@ mod tests {
         check_either(3, |left| {
             let shared = Shared::new(RawMutex::new());
             assert!(shared.lock.try_lock());
-            let (count, wake) = waker();
+            let (count, wake) = Count::pair();
             let wake_again = wake.clone();
             let ((), (mut waiter, polled)) = race(
                 left,
@@ -140,7 +91,7 @@ mod tests {
                 },
             );
             if polled.is_pending() {
-                assert_eq!(count.0.load(Ordering::Relaxed), 1, "a lost wake-up");
+                assert_eq!(count.wakes(), 1, "a lost wake-up");
                 assert!(poll_lock(waiter.as_mut(), &wake_again).is_ready());
                 shared.write();
                 shared.lock.unlock();
@@ -157,7 +108,7 @@ mod tests {
         check_either(3, |left| {
             let shared = Shared::new(RawMutex::new());
             assert!(shared.lock.try_lock());
-            let (_, wake) = waker();
+            let (_, wake) = Count::pair();
             let mut waiter = locking(shared);
             assert!(poll_lock(waiter.as_mut(), &wake).is_pending());
             race(
@@ -179,7 +130,7 @@ mod tests {
         check_either(3, |left| {
             let shared = Shared::new(RawMutex::new());
             assert!(shared.lock.try_lock());
-            let ((_, wake), (count, next_wake)) = (waker(), waker());
+            let ((_, wake), (count, next_wake)) = (Count::pair(), Count::pair());
             let (mut first, mut next) = (locking(shared), locking(shared));
             assert!(poll_lock(first.as_mut(), &wake).is_pending());
             assert!(poll_lock(next.as_mut(), &next_wake).is_pending());
@@ -191,7 +142,7 @@ mod tests {
                 },
                 move || drop(first),
             );
-            assert_eq!(count.0.load(Ordering::Relaxed), 1);
+            assert_eq!(count.wakes(), 1);
             assert!(poll_lock(next.as_mut(), &next_wake).is_ready());
             shared.write();
             shared.lock.unlock();
@@ -212,7 +163,7 @@ mod tests {
         check_either(3, |left| {
             let shared = Shared::new(RawRwLock::new());
             assert!(shared.lock.try_enter(Access::Read));
-            let (count, wake) = waker();
+            let (count, wake) = Count::pair();
             let wake_again = wake.clone();
             let ((), (mut writer, polled)) = race(
                 left,
@@ -231,7 +182,7 @@ mod tests {
                 },
             );
             if polled.is_pending() {
-                assert_eq!(count.0.load(Ordering::Relaxed), 1, "a lost wake-up");
+                assert_eq!(count.wakes(), 1, "a lost wake-up");
                 assert!(poll_enter(writer.as_mut(), &wake_again).is_ready());
                 shared.write();
                 shared.lock.leave_write();
@@ -248,7 +199,7 @@ mod tests {
             let shared = Shared::new(RawRwLock::new());
             assert!(shared.lock.try_enter(Access::Read));
             assert!(shared.lock.try_enter(Access::Read));
-            let (count, wake) = waker();
+            let (count, wake) = Count::pair();
             let mut writer = entering(shared, Access::Write);
             assert!(poll_enter(writer.as_mut(), &wake).is_pending());
             let leave = move || {
@@ -256,7 +207,7 @@ mod tests {
                 shared.lock.leave_read();
             };
             race(left, leave, leave);
-            assert_eq!(count.0.load(Ordering::Relaxed), 1);
+            assert_eq!(count.wakes(), 1);
             assert!(poll_enter(writer.as_mut(), &wake).is_ready());
             shared.write();
             shared.lock.leave_write();
@@ -272,7 +223,7 @@ mod tests {
             let shared = Shared::new(RawRwLock::new());
             assert!(shared.lock.try_enter(Access::Read));
             assert!(shared.lock.try_enter(Access::Read));
-            let (_, wake) = waker();
+            let (_, wake) = Count::pair();
             let mut writer = entering(shared, Access::Write);
             assert!(poll_enter(writer.as_mut(), &wake).is_pending());
             race(
@@ -298,7 +249,7 @@ mod tests {
         check_either(3, |left| {
             let shared = Shared::new(RawRwLock::new());
             assert!(shared.lock.try_enter(Access::Read));
-            let ((_, wake), (count, reader_wake)) = (waker(), waker());
+            let ((_, wake), (count, reader_wake)) = (Count::pair(), Count::pair());
             let mut writer = entering(shared, Access::Write);
             let mut reader = entering(shared, Access::Read);
             assert!(poll_enter(writer.as_mut(), &wake).is_pending());
@@ -311,7 +262,7 @@ mod tests {
                 },
                 move || drop(writer),
             );
-            assert_eq!(count.0.load(Ordering::Relaxed), 1);
+            assert_eq!(count.wakes(), 1);
             assert!(poll_enter(reader.as_mut(), &reader_wake).is_ready());
             shared.read();
             shared.lock.leave_read();
@@ -326,7 +277,7 @@ mod tests {
         check_either(3, |left| {
             let shared = Shared::new(RawRwLock::new());
             assert!(shared.lock.try_enter(Access::Write));
-            let (count, wake) = waker();
+            let (count, wake) = Count::pair();
             let wake_again = wake.clone();
             let ((), (mut reader, polled)) = race(
                 left,
@@ -347,7 +298,7 @@ mod tests {
                 },
             );
             if polled.is_pending() {
-                assert_eq!(count.0.load(Ordering::Relaxed), 1, "a lost wake-up");
+                assert_eq!(count.wakes(), 1, "a lost wake-up");
                 assert!(poll_enter(reader.as_mut(), &wake_again).is_ready());
                 shared.lock.leave_read();
             }
@@ -367,7 +318,7 @@ mod tests {
     fn permits_come_back_while_a_big_request_begins_to_wait() {
         check_either(3, |left| {
             let shared = Shared::new(RawSemaphore::new(1));
-            let (count, wake) = waker();
+            let (count, wake) = Count::pair();
             let wake_again = wake.clone();
             let ((), (mut waiter, polled)) = race(
                 left,
@@ -385,7 +336,7 @@ mod tests {
                 },
             );
             if polled.is_pending() {
-                assert_eq!(count.0.load(Ordering::Relaxed), 1, "a lost wake-up");
+                assert_eq!(count.wakes(), 1, "a lost wake-up");
                 assert_eq!(
                     poll_acquire(waiter.as_mut(), &wake_again),
                     Poll::Ready(Ok(()))
@@ -403,7 +354,7 @@ mod tests {
     fn who_is_served_sees_what_was_done_under_each_of_its_permits() {
         check_either(3, |left| {
             let shared = Shared::new(RawSemaphore::new(0));
-            let (_, wake) = waker();
+            let (_, wake) = Count::pair();
             let mut waiter = acquiring(shared, 2);
             assert!(poll_acquire(waiter.as_mut(), &wake).is_pending());
             race(
@@ -427,12 +378,12 @@ mod tests {
     fn a_big_request_gives_up_before_a_small_one_while_a_permit_comes() {
         check_either(3, |left| {
             let shared = Shared::new(RawSemaphore::new(0));
-            let ((_, wake), (count, small_wake)) = (waker(), waker());
+            let ((_, wake), (count, small_wake)) = (Count::pair(), Count::pair());
             let (mut big, mut small) = (acquiring(shared, 2), acquiring(shared, 1));
             assert!(poll_acquire(big.as_mut(), &wake).is_pending());
             assert!(poll_acquire(small.as_mut(), &small_wake).is_pending());
             race(left, move || shared.lock.release(1), move || drop(big));
-            assert_eq!(count.0.load(Ordering::Relaxed), 1);
+            assert_eq!(count.wakes(), 1);
             assert_eq!(
                 poll_acquire(small.as_mut(), &small_wake),
                 Poll::Ready(Ok(()))
@@ -449,7 +400,7 @@ mod tests {
     fn a_semaphore_is_closed_while_a_permit_comes() {
         check_either(3, |left| {
             let shared = Shared::new(RawSemaphore::new(0));
-            let (count, wake) = waker();
+            let (count, wake) = Count::pair();
             let mut waiter = acquiring(shared, 1);
             assert!(poll_acquire(waiter.as_mut(), &wake).is_pending());
             race(
@@ -457,7 +408,7 @@ mod tests {
                 move || shared.lock.release(1),
                 move || shared.lock.close(),
             );
-            assert_eq!(count.0.load(Ordering::Relaxed), 1);
+            assert_eq!(count.wakes(), 1);
             let Poll::Ready(served) = poll_acquire(waiter.as_mut(), &wake) else {
                 panic!("it was told");
             };

@@ -11,37 +11,13 @@ mod slot;
 
 #[cfg(test)]
 mod tests {
-    use std::{
-        ptr::NonNull,
-        sync::{
-            Arc,
-            atomic::{AtomicUsize, Ordering},
-        },
-        task::{Wake, Waker},
-    };
+    use std::{ptr::NonNull, sync::Arc, task::Waker};
 
     use super::channel::{Channel, Side, Taken, Wait, Wakers};
-    use crate::check::{check_either, race};
-
-    /// Counts its wakes. Not a loom atomic: it is looked at only after all threads were joined.
-    #[derive(Default)]
-    struct Count(AtomicUsize);
-
-    impl Wake for Count {
-        fn wake(self: Arc<Self>) {
-            self.0.fetch_add(1, Ordering::Relaxed);
-        }
-    }
-
-    fn pair() -> (Arc<Count>, Waker) {
-        let count = Arc::new(Count::default());
-        (count.clone(), Waker::from(count))
-    }
-
-    fn wakes(count: &Arc<Count>) -> usize {
-        assert_eq!(Arc::strong_count(count), 1, "a waker was leaked");
-        count.0.load(Ordering::Relaxed)
-    }
+    use crate::{
+        check::{check_either, race},
+        count::Count,
+    };
 
     fn wake(wakers: Wakers) {
         wakers.other.into_iter().for_each(Waker::wake);
@@ -123,7 +99,7 @@ mod tests {
     fn a_value_is_received_or_wakes_who_waits() {
         check_either(3, |left| {
             let (end, value) = ends();
-            let (count, waker) = pair();
+            let (count, waker) = Count::pair();
             let sent = value.clone();
             let receiver = move || (end.poll(&waker), waker);
             let ((polled, waker), sent) = race(left, receiver, move || end.send(&sent));
@@ -132,7 +108,7 @@ mod tests {
                 assert_eq!(end.poll(&waker), Some(true));
             }
             drop(waker);
-            assert_eq!(wakes(&count), usize::from(polled.is_none()));
+            assert_eq!(count.wakes_in_all(), usize::from(polled.is_none()));
             assert_value_is_gone(&value);
         });
     }
@@ -141,7 +117,7 @@ mod tests {
     fn who_waits_with_another_waker_is_woken_by_it_or_has_the_value() {
         check_either(3, |left| {
             let (end, value) = ends();
-            let ((old, first), (new, second)) = (pair(), pair());
+            let ((old, first), (new, second)) = (Count::pair(), Count::pair());
             assert_eq!(end.poll(&first), None);
             drop(first);
             let sent = value.clone();
@@ -153,7 +129,7 @@ mod tests {
             }
             drop(second);
             // One that comes between two wakers finds none, and its value is found by the poll.
-            let (old, new) = (wakes(&old), wakes(&new));
+            let (old, new) = (old.wakes_in_all(), new.wakes_in_all());
             assert_eq!(new, usize::from(polled.is_none()));
             assert!(old + new <= 1);
             assert_value_is_gone(&value);
@@ -179,12 +155,12 @@ mod tests {
     fn a_send_against_a_drop_leaves_nothing_behind() {
         check_either(3, |left| {
             let (end, value) = ends();
-            let (count, waker) = pair();
+            let (count, waker) = Count::pair();
             assert_eq!(end.poll(&waker), None);
             drop(waker);
             let sent = value.clone();
             let ((), sent) = race(left, move || end.leave_receiver(), move || end.send(&sent));
-            assert_eq!(wakes(&count), usize::from(sent));
+            assert_eq!(count.wakes_in_all(), usize::from(sent));
             assert_value_is_gone(&value);
         });
     }
@@ -206,14 +182,14 @@ mod tests {
     fn a_dropped_sender_wakes_or_is_seen() {
         check_either(3, |left| {
             let (end, _value) = ends();
-            let (count, waker) = pair();
+            let (count, waker) = Count::pair();
             let receiver = move || (end.poll(&waker), waker);
             let ((polled, waker), ()) = race(left, receiver, move || end.leave_sender());
             if polled.is_none() {
                 assert_eq!(end.poll(&waker), Some(false));
             }
             drop(waker);
-            assert_eq!(wakes(&count), usize::from(polled.is_none()));
+            assert_eq!(count.wakes_in_all(), usize::from(polled.is_none()));
         });
     }
 
@@ -221,7 +197,7 @@ mod tests {
     fn a_sender_that_waits_for_the_close_is_woken_or_sees_it() {
         check_either(3, |left| {
             let (end, value) = ends();
-            let ((old, first), (new, second)) = (pair(), pair());
+            let ((old, first), (new, second)) = (Count::pair(), Count::pair());
             assert_eq!(end.wait(Side::Sender, &first), Wait::Waiting);
             drop(first);
             let sent = value.clone();
@@ -239,7 +215,7 @@ mod tests {
                 assert!(!end.send(&sent));
             }
             drop(sent);
-            let (old, new) = (wakes(&old), wakes(&new));
+            let (old, new) = (old.wakes_in_all(), new.wakes_in_all());
             assert_eq!(new, usize::from(wait == Wait::Waiting));
             assert!(old + new <= 1);
             assert_value_is_gone(&value);
@@ -250,7 +226,7 @@ mod tests {
     fn both_ends_wait_against_each_other() {
         check_either(3, |left| {
             let (end, value) = ends();
-            let ((mine, first), (theirs, second)) = (pair(), pair());
+            let ((mine, first), (theirs, second)) = (Count::pair(), Count::pair());
             let sent = value.clone();
             let receiver = move || (end.poll(&first), first);
             let sender = move || {
@@ -265,7 +241,7 @@ mod tests {
             }
             drop(first);
             assert_eq!(
-                (wakes(&mine), wakes(&theirs)),
+                (mine.wakes_in_all(), theirs.wakes_in_all()),
                 (usize::from(polled.is_none()), 0)
             );
             assert_value_is_gone(&value);

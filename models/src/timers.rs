@@ -25,11 +25,8 @@ mod wheel;
 mod tests {
     use std::{
         pin::Pin,
-        sync::{
-            Arc,
-            atomic::{AtomicUsize, Ordering},
-        },
-        task::{Wake, Waker},
+        sync::Arc,
+        task::Waker,
         time::{Duration, Instant},
     };
 
@@ -42,33 +39,7 @@ mod tests {
         tick::NEVER,
         timers::{Armed, Timers},
     };
-
-    /// Counts its wakes. Not a loom atomic: it is looked at only after all threads were joined.
-    #[derive(Default)]
-    struct Count(AtomicUsize);
-
-    impl Wake for Count {
-        fn wake(self: Arc<Self>) {
-            self.0.fetch_add(1, Ordering::Relaxed);
-        }
-    }
-
-    impl Count {
-        fn pair() -> (Arc<Self>, Waker) {
-            let count = Arc::new(Self::default());
-            (count.clone(), Waker::from(count))
-        }
-
-        fn wakes(&self) -> usize {
-            self.0.load(Ordering::Relaxed)
-        }
-    }
-
-    fn assert_no_waker_left(counts: &[&Arc<Count>]) {
-        for count in counts {
-            assert_eq!(Arc::strong_count(count), 1, "a waker was leaked");
-        }
-    }
+    use crate::count::{Count, assert_no_waker_left};
 
     fn timers(origin: Instant) -> Arc<Timers> {
         Arc::new(Timers::new(origin, None))

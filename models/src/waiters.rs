@@ -21,39 +21,18 @@ mod tests {
     use std::{
         ops::ControlFlow,
         pin::Pin,
-        sync::{
-            Arc,
-            atomic::{AtomicUsize, Ordering},
-        },
-        task::{Poll, Wake, Waker},
+        sync::Arc,
+        task::{Poll, Waker},
     };
 
     use super::{
         waiters::{Home, Locked, Queue, Waiter},
         wakes::Wakes,
     };
-    use crate::check::{check_either, race};
-
-    /// Counts its wakes. Not a loom atomic: it is looked at only after all threads were joined.
-    #[derive(Default)]
-    struct Count(AtomicUsize);
-
-    impl Wake for Count {
-        fn wake(self: Arc<Self>) {
-            self.0.fetch_add(1, Ordering::Relaxed);
-        }
-    }
-
-    impl Count {
-        fn pair() -> (Arc<Self>, Waker) {
-            let count = Arc::new(Self::default());
-            (count.clone(), Waker::from(count))
-        }
-
-        fn wakes(&self) -> usize {
-            self.0.load(Ordering::Relaxed)
-        }
-    }
+    use crate::{
+        check::{check_either, race},
+        count::{Count, assert_no_waker_left},
+    };
 
     /// Permits under the lock; what is granted is the number of a waiter.
     struct Baton(Queue<usize, u32>);
@@ -116,12 +95,6 @@ mod tests {
         });
         assert!(decided.is_continue());
         waiter
-    }
-
-    fn assert_no_waker_left(counts: &[&Arc<Count>]) {
-        for count in counts {
-            assert_eq!(Arc::strong_count(count), 1, "a waker was leaked");
-        }
     }
 
     #[test]

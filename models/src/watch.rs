@@ -14,37 +14,16 @@ mod gate;
 mod tests {
     use std::{
         pin::Pin,
-        sync::{
-            Arc,
-            atomic::{AtomicUsize, Ordering},
-        },
-        task::{Poll, Wake, Waker},
+        task::{Poll, Waker},
     };
 
     use loom::{cell::UnsafeCell, thread};
 
     use super::gate::{Gate, Place, UNIT};
-    use crate::check::{check_either, race};
-
-    /// Counts its wakes. Not a loom atomic: it is looked at only after all threads were joined.
-    #[derive(Default)]
-    struct Count(AtomicUsize);
-
-    impl Wake for Count {
-        fn wake(self: Arc<Self>) {
-            self.0.fetch_add(1, Ordering::Relaxed);
-        }
-    }
-
-    fn pair() -> (Arc<Count>, Waker) {
-        let count = Arc::new(Count::default());
-        (count.clone(), Waker::from(count))
-    }
-
-    fn wakes(count: &Arc<Count>) -> usize {
-        assert_eq!(Arc::strong_count(count), 1, "a waker was leaked");
-        count.0.load(Ordering::Relaxed)
-    }
+    use crate::{
+        check::{check_either, race},
+        count::Count,
+    };
 
     const CLOSED: u64 = UNIT;
     const STEP: u64 = UNIT << 1;
@@ -105,7 +84,7 @@ mod tests {
     fn who_waits_for_a_change_sees_it_or_is_woken() {
         check_either(3, |left| {
             let watched = Watched::new();
-            let (count, waker) = pair();
+            let (count, waker) = Count::pair();
             let receiver = move || {
                 let mut place = watched.place();
                 let polled = watched.poll(&mut place, &waker, 0);
@@ -117,7 +96,7 @@ mod tests {
             assert_eq!(again, Poll::Ready(STEP));
             drop(place);
             drop(waker);
-            assert_eq!(wakes(&count), usize::from(polled.is_pending()));
+            assert_eq!(count.wakes_in_all(), usize::from(polled.is_pending()));
         });
     }
 
@@ -125,7 +104,7 @@ mod tests {
     fn who_has_seen_the_first_change_sees_the_second_or_is_woken() {
         check_either(3, |left| {
             let watched = Watched::new();
-            let (count, waker) = pair();
+            let (count, waker) = Count::pair();
             let receiver = move || {
                 let mut place = watched.place();
                 let mut seen = 0;
@@ -149,7 +128,7 @@ mod tests {
             }
             drop(place);
             drop(waker);
-            assert_eq!(wakes(&count), usize::from(seen != end));
+            assert_eq!(count.wakes_in_all(), usize::from(seen != end));
         });
     }
 
@@ -157,7 +136,7 @@ mod tests {
     fn who_waits_with_another_waker_is_woken_by_it_or_sees_the_change() {
         check_either(3, |left| {
             let watched = Watched::new();
-            let ((old, first), (new, second)) = (pair(), pair());
+            let ((old, first), (new, second)) = (Count::pair(), Count::pair());
             let mut place = watched.place();
             assert!(watched.poll(&mut place, &first, 0).is_pending());
             drop(first);
@@ -168,7 +147,7 @@ mod tests {
             };
             let ((place, polled), ()) = race(left, receiver, move || watched.send_first());
             drop(place);
-            let (old, new) = (wakes(&old), wakes(&new));
+            let (old, new) = (old.wakes_in_all(), new.wakes_in_all());
             assert_eq!(new == 1, polled.is_pending());
             assert!(old + new <= 1);
         });
@@ -178,15 +157,15 @@ mod tests {
     fn one_who_leaves_takes_no_wake_away() {
         check_either(3, |left| {
             let watched = Watched::new();
-            let ((gone, first), (here, second)) = (pair(), pair());
+            let ((gone, first), (here, second)) = (Count::pair(), Count::pair());
             let (mut leaves, mut stays) = (watched.place(), watched.place());
             assert!(watched.poll(&mut leaves, &first, 0).is_pending());
             assert!(watched.poll(&mut stays, &second, 0).is_pending());
             drop((first, second));
             race(left, move || drop(leaves), move || watched.send_first());
             drop(stays);
-            assert!(wakes(&gone) <= 1);
-            assert_eq!(wakes(&here), 1);
+            assert!(gone.wakes_in_all() <= 1);
+            assert_eq!(here.wakes_in_all(), 1);
         });
     }
 
@@ -195,7 +174,7 @@ mod tests {
         check_either(2, |left| {
             let watched = Watched::new();
             watched.send_first();
-            let (count, waker) = pair();
+            let (count, waker) = Count::pair();
             let other = thread::spawn(move || watched.send());
             let receiver = move || {
                 let mut place = watched.place();
@@ -211,7 +190,7 @@ mod tests {
             }
             drop(place);
             drop(waker);
-            assert_eq!(wakes(&count) == 1, polled.is_pending());
+            assert_eq!(count.wakes_in_all() == 1, polled.is_pending());
         });
     }
 }
