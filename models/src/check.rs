@@ -1,5 +1,10 @@
 //! How a model is run: every interleaving of its threads with at most so many preemptions.
 
+use std::{
+    pin::Pin,
+    task::{Context, Poll, Waker},
+};
+
 use loom::thread;
 
 /// Runs `model` under loom with at most `preemptions` switches away from a thread that could have
@@ -42,4 +47,9 @@ pub(crate) fn race<A: 'static, B: 'static>(
         let right = right();
         (left.join().unwrap(), right)
     }
+}
+
+/// Polls a future once.
+pub(crate) fn poll<F: Future + ?Sized>(future: &mut Pin<Box<F>>, waker: &Waker) -> Poll<F::Output> {
+    future.as_mut().poll(&mut Context::from_waker(waker))
 }

@@ -9,6 +9,11 @@
 extern crate self as crossbeam_deque;
 use deque::{Injector, Steal, Worker};
 
+// The futures of `sync` and `group` name `gopark_net::note`; here that is the same file.
+extern crate self as gopark_net;
+#[path = "../../net/src/note.rs"]
+mod note;
+
 #[path = "../../executor/src/globq.rs"]
 mod globq;
 #[path = "../../executor/src/quietly.rs"]
@@ -18,12 +23,16 @@ mod ring;
 #[path = "../../executor/src/runq.rs"]
 mod runq;
 
+#[cfg(test)]
+mod barrier;
 mod bell;
 mod chan;
 #[cfg(test)]
 mod check;
 mod claims;
 mod closing;
+#[cfg(test)]
+mod cond;
 mod contexts;
 #[cfg(test)]
 mod count;
@@ -35,6 +44,8 @@ mod leaked;
 mod locks;
 #[cfg(test)]
 mod machines;
+#[cfg(test)]
+mod notify;
 mod oneshot;
 mod poller;
 mod primitive;
@@ -43,6 +54,7 @@ mod readiness;
 mod registry;
 mod resize;
 mod seat;
+mod signals;
 mod tasks;
 mod timers;
 mod waiters;

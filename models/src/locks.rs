@@ -9,7 +9,7 @@
 use crate::waiters::{waiters, wakes};
 
 #[path = "../../executor/src/sync/raw_mutex.rs"]
-mod raw_mutex;
+pub(crate) mod raw_mutex;
 #[path = "../../executor/src/sync/raw_rwlock.rs"]
 mod raw_rwlock;
 #[path = "../../executor/src/sync/raw_semaphore.rs"]

@@ -24,6 +24,7 @@ use super::{
     waiters::{Home, Locked, Queue, Waiter},
     wakes::Wakes,
 };
+use crate::primitive::const_fn;
 
 /// Lets tasks go on together once a given number of them has come.
 ///
@@ -63,14 +64,16 @@ pub(crate) struct Round {
 }
 
 impl Barrier {
-    /// A barrier for so many; for 0 it is as for 1: nobody waits. It may stand in a `static`.
-    pub const fn new(size: usize) -> Self {
-        Self {
-            size: if size == 0 { 1 } else { size },
-            queue: Queue::new(Round {
-                round: 0,
-                arrived: 0,
-            }),
+    const_fn! {
+        /// A barrier for so many; for 0 it is as for 1: nobody waits. It may stand in a `static`.
+        pub const fn new(size: usize) -> Self {
+            Self {
+                size: if size == 0 { 1 } else { size },
+                queue: Queue::new(Round {
+                    round: 0,
+                    arrived: 0,
+                }),
+            }
         }
     }
 

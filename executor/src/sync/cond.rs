@@ -16,7 +16,6 @@ use std::{
     fmt,
     ops::ControlFlow,
     pin::Pin,
-    sync::atomic::{AtomicUsize, Ordering},
     task::{Context, Poll},
 };
 
@@ -29,6 +28,10 @@ use super::{
     mutex_guard::MutexGuard,
     waiters::{Home, Locked, Queue, Waiter},
     wakes::Wakes,
+};
+use crate::primitive::{
+    const_fn,
+    sync::atomic::{AtomicUsize, Ordering},
 };
 
 /// Lets tasks that hold a [`Mutex`](super::Mutex) wait until another changes the value.
@@ -74,11 +77,13 @@ pub(crate) enum Told {
 }
 
 impl Cond {
-    /// A condition for which nobody waits. It may stand in a `static`.
-    pub const fn new() -> Self {
-        Self {
-            waiting: AtomicUsize::new(0),
-            queue: Queue::new(()),
+    const_fn! {
+        /// A condition for which nobody waits. It may stand in a `static`.
+        pub const fn new() -> Self {
+            Self {
+                waiting: AtomicUsize::new(0),
+                queue: Queue::new(()),
+            }
         }
     }
 

@@ -19,6 +19,7 @@ use super::{
     raw_mutex::{RawMutex, poll_lock},
     waiters::Waiter,
 };
+use crate::primitive::const_fn;
 
 /// A lock around a value, whose holder may `.await`.
 ///
@@ -66,18 +67,20 @@ unsafe impl<T: ?Sized + Send> Send for Mutex<T> {}
 unsafe impl<T: ?Sized + Send> Sync for Mutex<T> {}
 
 impl<T> Mutex<T> {
-    /// An unlocked mutex. It may stand in a `static`.
-    ///
-    /// ```
-    /// use gopark::sync::Mutex;
-    ///
-    /// static NAMES: Mutex<Vec<String>> = Mutex::new(Vec::new());
-    /// gopark::block_on(async { NAMES.lock().await.push("gopher".into()) });
-    /// ```
-    pub const fn new(value: T) -> Self {
-        Self {
-            raw: RawMutex::new(),
-            value: UnsafeCell::new(value),
+    const_fn! {
+        /// An unlocked mutex. It may stand in a `static`.
+        ///
+        /// ```
+        /// use gopark::sync::Mutex;
+        ///
+        /// static NAMES: Mutex<Vec<String>> = Mutex::new(Vec::new());
+        /// gopark::block_on(async { NAMES.lock().await.push("gopher".into()) });
+        /// ```
+        pub const fn new(value: T) -> Self {
+            Self {
+                raw: RawMutex::new(),
+                value: UnsafeCell::new(value),
+            }
         }
     }
 

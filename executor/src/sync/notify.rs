@@ -23,17 +23,17 @@
 //! `notify_one` and is dropped tells the next (`returned`). *`notify_waiters` against who comes
 //! meanwhile*: those that are told are set apart at once, and the later ones wait for the next call.
 
-use std::{
-    ops::ControlFlow,
-    sync::Arc,
-    sync::atomic::{AtomicUsize, Ordering},
-};
+use std::{ops::ControlFlow, sync::Arc};
 
 use super::{
     blocking,
     notified::{Notified, OwnedNotified},
     waiters::{Home, Locked, Queue},
     wakes::Wakes,
+};
+use crate::primitive::{
+    const_fn,
+    sync::atomic::{AtomicUsize, Ordering},
 };
 
 const STATE: usize = 3;
@@ -86,11 +86,13 @@ pub struct Notify {
 }
 
 impl Notify {
-    /// Without a permit. It may stand in a `static`.
-    pub const fn new() -> Self {
-        Self {
-            word: AtomicUsize::new(EMPTY),
-            queue: Queue::new(()),
+    const_fn! {
+        /// Without a permit. It may stand in a `static`.
+        pub const fn new() -> Self {
+            Self {
+                word: AtomicUsize::new(EMPTY),
+                queue: Queue::new(()),
+            }
         }
     }
 
