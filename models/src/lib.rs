@@ -33,10 +33,12 @@ mod claims;
 mod closing;
 #[cfg(test)]
 mod cond;
+mod context;
 mod contexts;
 #[cfg(test)]
 mod count;
 mod deque;
+mod group;
 mod idle;
 mod jobs;
 #[cfg(test)]
@@ -55,6 +57,7 @@ mod registry;
 mod resize;
 mod seat;
 mod signals;
+mod task;
 mod tasks;
 mod timers;
 mod waiters;

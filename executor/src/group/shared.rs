@@ -26,7 +26,7 @@ use std::{
     any::Any,
     collections::VecDeque,
     mem,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, PoisonError},
     task::{Context, Poll, Waker, ready},
 };
 
@@ -34,7 +34,12 @@ use gopark_net::note::{self, WaitReason};
 use slab::Slab;
 
 use super::GroupFailed;
-use crate::{context::Cancel, quietly::quietly, task::AbortHandle};
+use crate::{
+    context::Cancel,
+    primitive::sync::{Mutex, MutexGuard},
+    quietly::quietly,
+    task::AbortHandle,
+};
 
 pub(super) type Payload = Box<dyn Any + Send>;
 

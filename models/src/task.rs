@@ -1,0 +1,3 @@
+//! What the included files find under `crate::task`.
+
+pub(crate) use crate::group::AbortHandle;
