@@ -33,9 +33,13 @@ pub fn measure(entry: &Entry, lab: &Lab, options: &Options) -> io::Result<Row> {
     }
     let size = if options.quick { spec.quick } else { spec.full };
     let rounds = match spec.group {
-        Group::Sched | Group::Wake | Group::Time | Group::Block | Group::Net | Group::Chan => {
-            options.rounds
-        }
+        Group::Sched
+        | Group::Wake
+        | Group::Time
+        | Group::Block
+        | Group::Net
+        | Group::Sync
+        | Group::Chan => options.rounds,
         // These hardly vary, and each run takes seconds.
         Group::Mem => options.rounds.min(3),
         Group::Idle => 1,

@@ -16,6 +16,7 @@ pub mod read_at;
 pub mod skynet;
 pub mod spawn;
 pub mod stall;
+pub mod sync;
 pub mod timers;
 pub mod wake;
 pub mod yields;
@@ -95,6 +96,8 @@ pub enum Group {
     Net,
     /// Resident memory.
     Mem,
+    /// Locks and signals, each runtime's own.
+    Sync,
     /// Channels against channels: other peers take part than elsewhere.
     Chan,
     /// Doing nothing: takes 10 seconds a peer, so it runs only when asked for by name.
@@ -112,6 +115,7 @@ impl Group {
             Self::Block => "block",
             Self::Net => "net",
             Self::Mem => "mem",
+            Self::Sync => "sync",
             Self::Chan => "chan",
             Self::Idle => "idle",
         }
@@ -244,6 +248,7 @@ pub fn all() -> Vec<Entry> {
         in_child(idle::SPEC_CPU),
         in_child(idle::SPEC_SWITCHES),
     ];
+    all.extend(sync::all());
     // At the end, for the table has other columns there.
     all.extend(chan::all());
     all
