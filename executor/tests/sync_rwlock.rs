@@ -3,6 +3,7 @@
 mod sync_support;
 
 use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
     sync::{
         Arc,
         atomic::{AtomicI64, Ordering},
@@ -11,8 +12,8 @@ use std::{
 };
 
 use gopark::sync::{
-    OwnedRwLockReadGuard, OwnedRwLockWriteGuard, RwLock, RwLockMappedWriteGuard, RwLockReadGuard,
-    RwLockWriteGuard,
+    OwnedRwLockMappedWriteGuard, OwnedRwLockReadGuard, OwnedRwLockWriteGuard, RwLock,
+    RwLockMappedWriteGuard, RwLockReadGuard, RwLockWriteGuard,
 };
 use sync_support::{Rng, alarm, every_kind, hand, leak};
 
@@ -204,6 +205,56 @@ fn guards_lead_to_the_value_and_its_parts() {
 }
 
 #[test]
+fn a_guard_of_a_part_holds_the_lock_as_its_whole_did() {
+    let lock = Arc::new(RwLock::new(("one", vec![1])));
+    let writer = lock.clone().try_write_owned().unwrap();
+    assert!(Arc::ptr_eq(OwnedRwLockWriteGuard::rwlock(&writer), &lock));
+    let writer = OwnedRwLockWriteGuard::try_map(writer, |_| None::<&mut u8>).unwrap_err();
+    let list = OwnedRwLockWriteGuard::map(writer, |pair| &mut pair.1);
+    let list = OwnedRwLockMappedWriteGuard::try_map(list, |list| list.get_mut(1)).unwrap_err();
+    let mut first = OwnedRwLockMappedWriteGuard::map(list, |list| &mut list[0]);
+    *first += 1;
+    assert_eq!(format!("{first} {first:?}"), "2 2");
+    assert!(Arc::ptr_eq(
+        OwnedRwLockMappedWriteGuard::rwlock(&first),
+        &lock
+    ));
+    assert!(lock.try_read().is_err());
+    drop(first);
+
+    let reader = lock.clone().try_read_owned().unwrap();
+    assert!(Arc::ptr_eq(OwnedRwLockReadGuard::rwlock(&reader), &lock));
+    let reader = OwnedRwLockReadGuard::try_map(reader, |pair| pair.1.get(1)).unwrap_err();
+    let first = OwnedRwLockReadGuard::try_map(reader, |pair| pair.1.first()).unwrap();
+    assert_eq!((*first, lock.try_read().unwrap().0), (2, "one"));
+    assert!(lock.try_write().is_err());
+    drop(first);
+
+    let list = RwLockWriteGuard::map(lock.try_write().unwrap(), |pair| &mut pair.1);
+    let list = RwLockMappedWriteGuard::try_map(list, |list| list.get_mut(1)).unwrap_err();
+    let mut first = RwLockMappedWriteGuard::try_map(list, |list| list.first_mut()).unwrap();
+    *first += 1;
+    assert!(lock.try_read().is_err());
+    drop(first);
+    assert_eq!(Arc::into_inner(lock).unwrap().into_inner().1, [3]);
+}
+
+#[test]
+fn a_panic_in_the_choice_of_a_part_unlocks() {
+    let lock = Arc::new(RwLock::new(0));
+    let writer = lock.clone().try_write_owned().unwrap();
+    let chosen = catch_unwind(AssertUnwindSafe(|| {
+        OwnedRwLockWriteGuard::map(writer, |_| -> &mut i32 { panic!("no part") })
+    }));
+    assert!(chosen.is_err() && lock.try_write().is_ok());
+    let part = RwLockWriteGuard::map(lock.try_write().unwrap(), |value| value);
+    let chosen = catch_unwind(AssertUnwindSafe(|| {
+        RwLockMappedWriteGuard::try_map(part, |_| -> Option<&mut i32> { panic!("no part") }).is_ok()
+    }));
+    assert!(chosen.is_err() && lock.try_write().is_ok());
+}
+
+#[test]
 fn tasks_and_threads_block_for_it() {
     let _alarm = alarm();
     for runtime in every_kind() {
@@ -314,4 +365,5 @@ fn it_and_its_guards_may_be_sent_and_shared() {
     assert_send_sync::<RwLockMappedWriteGuard<'_, u8>>();
     assert_send_sync::<OwnedRwLockReadGuard<u8, u8>>();
     assert_send_sync::<OwnedRwLockWriteGuard<u8>>();
+    assert_send_sync::<OwnedRwLockMappedWriteGuard<u8, u8>>();
 }

@@ -71,6 +71,6 @@ pub use once_cell::{OnceCell, SetError};
 pub use permit::{OwnedSemaphorePermit, SemaphorePermit};
 pub use rwlock::RwLock;
 pub use rwlock_guard::{RwLockMappedWriteGuard, RwLockReadGuard, RwLockWriteGuard};
-pub use rwlock_owned::{OwnedRwLockReadGuard, OwnedRwLockWriteGuard};
+pub use rwlock_owned::{OwnedRwLockMappedWriteGuard, OwnedRwLockReadGuard, OwnedRwLockWriteGuard};
 pub use semaphore::{AcquireError, Semaphore, TryAcquireError};
 pub use wait_group::{WaitGroup, Worker};

@@ -226,6 +226,36 @@ impl<'a, U: ?Sized> RwLockMappedWriteGuard<'a, U> {
         let value = std::ptr::from_mut(f(&mut *this));
         RwLockMappedWriteGuard::new(ManuallyDrop::new(this).raw, value)
     }
+
+    /// A guard of a part of the part, if there is that.
+    ///
+    /// # Errors
+    ///
+    /// The guard itself if `f` returns `None`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use gopark::sync::{RwLock, RwLockMappedWriteGuard, RwLockWriteGuard};
+    ///
+    /// let lock = RwLock::new((vec![1], "one"));
+    /// let list = RwLockWriteGuard::map(lock.try_write().unwrap(), |pair| &mut pair.0);
+    /// let list = RwLockMappedWriteGuard::try_map(list, |list| list.get_mut(7)).unwrap_err();
+    /// *RwLockMappedWriteGuard::try_map(list, |list| list.first_mut()).unwrap() = 2;
+    /// assert_eq!(lock.into_inner().0, [2]);
+    /// ```
+    pub fn try_map<V: ?Sized>(
+        mut this: Self,
+        f: impl FnOnce(&mut U) -> Option<&mut V>,
+    ) -> Result<RwLockMappedWriteGuard<'a, V>, Self> {
+        let Some(value) = f(&mut *this).map(std::ptr::from_mut) else {
+            return Err(this);
+        };
+        Ok(RwLockMappedWriteGuard::new(
+            ManuallyDrop::new(this).raw,
+            value,
+        ))
+    }
 }
 
 impl<U: ?Sized> Drop for RwLockMappedWriteGuard<'_, U> {
