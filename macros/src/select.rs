@@ -114,7 +114,8 @@ impl Select {
             let case = numbered("case", index);
             let mut operand = private("Probe");
             operand.extend(group(Delimiter::Parenthesis, arm.expression.clone()));
-            operand.extend(code(".into_case()"));
+            // What is no operation has no such method, and it is the operand that is to be blamed.
+            operand.extend(code_at(".into_case()", begin(&arm.expression)));
             if let Some(guard) = &arm.guard {
                 // Without its guard a case is one that is never ready, and its operand is not made.
                 let mut maybe = code("if");
@@ -184,6 +185,7 @@ impl Select {
         let mut bodies = TokenStream::new();
         for (index, arm) in self.arms.into_iter().enumerate() {
             bodies.extend(code(&format!("__Chosen::__C{index}(__value) =>")));
+            // No `match`: of a pattern that leaves something out it says so of the whole macro.
             let mut body = code("let");
             body.extend(arm.pattern);
             body.extend(code("= __value;"));
@@ -331,17 +333,32 @@ fn group(delimiter: Delimiter, stream: TokenStream) -> TokenStream {
     TokenTree::from(Group::new(delimiter, stream)).into()
 }
 
-/// Our own code, with names that cannot meet the user's.
-fn code(text: &str) -> TokenStream {
-    let stream: TokenStream = text.parse().expect("our own code is made of tokens");
-    stream.into_iter().map(respan).collect()
+/// Where something begins that the user wrote.
+fn begin(written: &TokenStream) -> Span {
+    let first = written.clone().into_iter().next();
+    first.map_or_else(Span::call_site, |token| token.span())
 }
 
-fn respan(mut token: TokenTree) -> TokenTree {
-    if let TokenTree::Group(inner) = &token {
-        let stream = inner.stream().into_iter().map(respan).collect();
-        return Group::new(inner.delimiter(), stream).into();
-    }
-    token.set_span(Span::mixed_site());
-    token
+/// Our own code, with names that cannot meet the user's.
+fn code(text: &str) -> TokenStream {
+    code_at(text, Span::mixed_site())
+}
+
+/// The same, which the compiler shows at `place`.
+fn code_at(text: &str, place: Span) -> TokenStream {
+    let stream: TokenStream = text.parse().expect("our own code is made of tokens");
+    respan(stream, Span::mixed_site().located_at(place))
+}
+
+fn respan(stream: TokenStream, span: Span) -> TokenStream {
+    let respan = |mut token: TokenTree| {
+        if let TokenTree::Group(inner) = &token {
+            let mut group = Group::new(inner.delimiter(), respan(inner.stream(), span));
+            group.set_span(span);
+            return group.into();
+        }
+        token.set_span(span);
+        token
+    };
+    stream.into_iter().map(respan).collect()
 }
