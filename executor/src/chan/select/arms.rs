@@ -34,7 +34,42 @@
 /// - With a `default` it does not wait: the default is chosen if at one instant none of the channels'
 ///   operations was ready.
 /// - A case whose condition is false is never ready, and its operation is not evaluated.
-/// - Patterns must match whatever the operation gives. Up to 64 cases. Without any it waits for ever.
+/// - Patterns must match whatever the operation gives; see below. Up to 64 cases. Without any it waits for
+///   ever.
+///
+/// # Choosing by what was received
+///
+/// When a pattern could be looked at, its operation has happened: the message is out of the channel, or the
+/// value is sent. To go on with the other cases, as tokio's `select!` does, would lose it. So the body says what
+/// becomes of each, and a condition turns off what has ended:
+///
+/// ```
+/// use gopark::chan;
+///
+/// gopark::block_on(async {
+///     let (numbers, more) = chan::bounded(4);
+///     let (ticks, clock) = chan::bounded(4);
+///     for number in [1, 2, 0] {
+///         numbers.try_send(number).unwrap();
+///     }
+///     ticks.try_send(()).unwrap();
+///     drop((numbers, ticks));
+///     let (mut sum, mut ticked, mut counting, mut ticking) = (0, 0, true, true);
+///     while counting || ticking {
+///         gopark::select! {
+///             number = more.recv(), if counting => match number {
+///                 Ok(0) | Err(_) => counting = false,
+///                 Ok(number) => sum += number,
+///             },
+///             tick = clock.recv(), if ticking => match tick {
+///                 Ok(()) => ticked += 1,
+///                 Err(_) => ticking = false,
+///             },
+///         }
+///     }
+///     assert_eq!((sum, ticked), (3, 1));
+/// });
+/// ```
 ///
 /// # Cancel safety
 ///
