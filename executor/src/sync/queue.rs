@@ -277,6 +277,19 @@ impl<S, K> Queue<S, K> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Takes `step` under the lock, and again as long as it says that it stopped only because the batch was
+    /// full. After each the lock is given back, and the batch is woken.
+    pub(crate) fn in_batches(&self, step: impl Fn(&mut Locked<S, K>, &mut Wakes) -> bool) {
+        let mut wakes = Wakes::new();
+        loop {
+            let more = step(&mut self.lock(), &mut wakes);
+            wakes.wake_all();
+            if !more {
+                return;
+            }
+        }
+    }
+
     /// Grants all that are leaving, in batches between which the lock is free.
     pub(crate) fn grant_leaving<'a>(&'a self, mut locked: MutexGuard<'a, Locked<S, K>>) {
         let mut wakes = Wakes::new();

@@ -165,14 +165,8 @@ impl RawRwLock {
     /// Lets in whoever may come in, in batches between which the queue's lock is free.
     #[cold]
     fn admit_all(&self) {
-        let mut wakes = Wakes::new();
-        loop {
-            let more = self.admit(&mut self.queue.lock(), &mut wakes);
-            wakes.wake_all();
-            if !more {
-                return;
-            }
-        }
+        self.queue
+            .in_batches(|locked, wakes| self.admit(locked, wakes));
     }
 
     /// Lets the first in the queue in, and the next, as long as the word lets them; true if it stopped

@@ -163,14 +163,8 @@ impl RawSemaphore {
     /// Serves whoever can be served, in batches between which the queue's lock is free.
     #[cold]
     fn serve_all(&self) {
-        let mut wakes = Wakes::new();
-        loop {
-            let more = self.serve(&mut self.queue.lock(), &mut wakes);
-            wakes.wake_all();
-            if !more {
-                return;
-            }
-        }
+        self.queue
+            .in_batches(|locked, wakes| self.serve(locked, wakes));
     }
 
     /// Serves the first in the queue, and the next, as far as the permits go; true if it stopped because
