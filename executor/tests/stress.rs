@@ -13,22 +13,15 @@ use std::rc::Rc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use futures::channel::oneshot;
 use gopark::net::{TcpListener, TcpStream};
 use gopark::runtime::{Builder, Handle, Runtime};
 use gopark::task::{JoinError, JoinHandle};
 use gopark::time::{sleep, timeout};
-use proof_support::watch::watch;
-use proof_support::{Random, scale, seed};
-
-/// Runtimes at the same time.
-const WORLDS: usize = 2;
-
-static PROGRESS: AtomicU64 = AtomicU64::new(0);
-static PANICS: AtomicU64 = AtomicU64::new(0);
-static LIVING: Mutex<[Option<Handle>; WORLDS]> = Mutex::new([const { None }; WORLDS]);
+use proof_support::Random;
+use proof_support::storm::{Place, progress, storm};
 
 /// The books of one runtime.
 #[derive(Default)]
@@ -51,7 +44,7 @@ struct Life(Arc<World>);
 impl Drop for Life {
     fn drop(&mut self) {
         add(&self.0.ended, 1);
-        add(&PROGRESS, 1);
+        progress();
     }
 }
 
@@ -362,10 +355,10 @@ fn build(random: &mut Random) -> Runtime {
 }
 
 /// The life of one runtime.
-fn live(slot: usize, mut random: Random) {
+fn live(place: Place, mut random: Random) {
     let world = Arc::new(World::default());
     let runtime = build(&mut random);
-    LIVING.lock().unwrap()[slot] = Some(runtime.handle().clone());
+    place.settle(runtime.handle());
     let cut_short = random.below(3) == 0;
     world.cut_short.store(cut_short, Ordering::SeqCst);
     runtime.block_on(async {
@@ -399,7 +392,7 @@ fn live(slot: usize, mut random: Random) {
         }
     });
     drop(runtime);
-    LIVING.lock().unwrap()[slot] = None;
+    drop(place);
     // A thread abroad may be about to spawn, in vain.
     let abroad = std::mem::take(&mut *world.foreign.lock().unwrap());
     for thread in abroad {
@@ -416,36 +409,5 @@ fn live(slot: usize, mut random: Random) {
 
 #[test]
 fn nothing_is_lost_in_a_storm_of_everything() {
-    let seconds = scale("GOPARK_STRESS_SECONDS", 3);
-    let seed = seed();
-    let mut random = Random::new(seed);
-    let hook = std::panic::take_hook();
-    std::panic::set_hook(Box::new(move |info| {
-        add(&PANICS, 1);
-        hook(info);
-    }));
-    drop(thread::spawn(move || watch(seed, &PROGRESS, &LIVING)));
-    let end = Instant::now() + Duration::from_secs(seconds);
-    let lives: u64 = thread::scope(|scope| {
-        let threads: Vec<_> = (0..WORLDS)
-            .map(|slot| {
-                let mut random = random.fork();
-                scope.spawn(move || {
-                    let mut lives = 0;
-                    while Instant::now() < end {
-                        live(slot, random.fork());
-                        lives += 1;
-                    }
-                    lives
-                })
-            })
-            .collect();
-        threads
-            .into_iter()
-            .map(|thread| thread.join().unwrap())
-            .sum()
-    });
-    println!("{lives} runtimes, {} futures", get(&PROGRESS));
-    assert!(lives > 0);
-    assert_eq!(get(&PANICS), 0, "a task has panicked");
+    storm(live);
 }

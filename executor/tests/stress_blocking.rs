@@ -7,25 +7,18 @@
 mod proof_support;
 
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use gopark::net::{TcpListener, TcpStream};
-use gopark::runtime::{Builder, Flavor, Handle, Runtime, StallPolicy};
+use gopark::runtime::{Builder, Flavor, Runtime, StallPolicy};
 use gopark::task::JoinHandle;
 use gopark::time::{sleep, timeout};
 use proof_support::blocking::{Gate, Way, compute};
-use proof_support::watch::watch;
-use proof_support::{Random, on_drop, scale, seed};
-
-/// Runtimes at the same time.
-const WORLDS: usize = 2;
-
-static PROGRESS: AtomicU64 = AtomicU64::new(0);
-static PANICS: AtomicU64 = AtomicU64::new(0);
-static LIVING: Mutex<[Option<Handle>; WORLDS]> = Mutex::new([const { None }; WORLDS]);
+use proof_support::storm::{Place, progress, storm};
+use proof_support::{Random, on_drop};
 
 /// The payload of panics that are meant.
 struct Planned;
@@ -52,7 +45,7 @@ struct Life(Arc<World>);
 impl Drop for Life {
     fn drop(&mut self) {
         add(&self.0.ended);
-        add(&PROGRESS);
+        progress();
     }
 }
 
@@ -111,7 +104,7 @@ fn story(
     Box::pin(async move {
         for _ in 0..1 + random.below(6) {
             step(&world, &mut random, depth).await;
-            add(&PROGRESS);
+            progress();
         }
     })
 }
@@ -348,11 +341,11 @@ fn build(world: &mut World, random: &mut Random) -> Runtime {
 }
 
 /// The life of one runtime.
-fn live(slot: usize, mut random: Random) {
+fn live(place: Place, mut random: Random) {
     let mut world = World::default();
     let runtime = build(&mut world, &mut random);
     let world = Arc::new(world);
-    LIVING.lock().unwrap()[slot] = Some(runtime.handle().clone());
+    place.settle(runtime.handle());
     let cut_short = random.below(3) == 0;
     world.cut_short.store(cut_short, Ordering::SeqCst);
     let over = AtomicBool::new(false);
@@ -397,7 +390,7 @@ fn live(slot: usize, mut random: Random) {
         drop(runtime);
         over.store(true, Ordering::SeqCst);
     });
-    LIVING.lock().unwrap()[slot] = None;
+    drop(place);
     assert_eq!(get(&world.begun), get(&world.ended), "futures and closures");
     if !cut_short {
         assert_eq!(get(&world.ran), get(&world.valued), "jobs");
@@ -407,37 +400,5 @@ fn live(slot: usize, mut random: Random) {
 
 #[test]
 fn nothing_is_lost_in_a_storm_of_all_that_blocks() {
-    let seconds = scale("GOPARK_STRESS_SECONDS", 3);
-    let seed = seed();
-    let mut random = Random::new(seed);
-    let hook = std::panic::take_hook();
-    std::panic::set_hook(Box::new(move |info| {
-        // Those that are planned do not come here.
-        add(&PANICS);
-        hook(info);
-    }));
-    drop(thread::spawn(move || watch(seed, &PROGRESS, &LIVING)));
-    let end = Instant::now() + Duration::from_secs(seconds);
-    let lives: u64 = thread::scope(|scope| {
-        let threads: Vec<_> = (0..WORLDS)
-            .map(|slot| {
-                let mut random = random.fork();
-                scope.spawn(move || {
-                    let mut lives = 0;
-                    while Instant::now() < end {
-                        live(slot, random.fork());
-                        lives += 1;
-                    }
-                    lives
-                })
-            })
-            .collect();
-        threads
-            .into_iter()
-            .map(|thread| thread.join().unwrap())
-            .sum()
-    });
-    println!("{lives} runtimes, {} steps and ends", get(&PROGRESS));
-    assert!(lives > 0);
-    assert_eq!(get(&PANICS), 0, "a task has panicked");
+    storm(live);
 }

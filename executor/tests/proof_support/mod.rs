@@ -17,9 +17,9 @@ pub(crate) mod blocking;
 pub(crate) mod child;
 #[cfg(target_os = "linux")]
 pub(crate) mod proc;
+pub(crate) mod storm;
 #[path = "../task_support/mod.rs"]
 mod task_support;
-pub(crate) mod watch;
 
 pub(crate) use task_support::*;
 
