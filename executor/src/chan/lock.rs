@@ -209,6 +209,7 @@ impl<T> Lock<T> {
             if !ptr::eq(owner, place) {
                 // SAFETY: (1) an owner is a place, (2) and places live for ever: invariant 3.
                 self.revoke(unsafe { &*owner }, history);
+                history.last = place;
             }
         } else if ptr::eq(history.last, place) {
             history.streak += 1;

@@ -60,3 +60,49 @@ fn begin() -> *const Place {
     HERE.set(place);
     place
 }
+
+#[cfg(test)]
+mod tests {
+    use std::thread;
+
+    use super::super::lock::Lock;
+    use super::*;
+
+    #[test]
+    fn who_takes_a_lock_often_enough_owns_it_until_another_comes() {
+        crate::primitive::prepare_fences();
+        if !crate::primitive::has_process_fence() {
+            return;
+        }
+        let lock = Lock::with_needed(0, 3);
+        let take = || *lock.lock() += 1;
+        (0..3).for_each(|_| take());
+        assert!(!lock.is_mine());
+        take();
+        assert!(lock.is_mine());
+        thread::scope(|scope| {
+            scope.spawn(take);
+        });
+        assert!(!lock.is_mine());
+        // It takes twice as many now.
+        (0..6).for_each(|_| take());
+        assert!(!lock.is_mine());
+        take();
+        assert!(lock.is_mine());
+        assert_eq!(*lock.lock(), 12);
+    }
+
+    #[test]
+    fn the_place_of_a_thread_that_has_ended_is_used_again() {
+        let place = || thread::spawn(|| settle().addr()).join().unwrap();
+        let first = place();
+        let free = || {
+            FREE.lock()
+                .unwrap()
+                .iter()
+                .any(|place| ptr::from_ref(*place).addr() == first)
+        };
+        // Unless another test's thread has it by now.
+        assert!(free() || (0..100).any(|_| place() == first));
+    }
+}
