@@ -69,9 +69,18 @@ pub unsafe trait Case {
     #[doc(hidden)]
     fn reclaim(self: Pin<&mut Self>) {}
 
-    /// Polls a case that is no operation on a channel; true if it is ready.
+    /// Commits under the lock, which it takes, if that can be done at once; a case that is no operation on a
+    /// channel is polled.
+    ///
+    /// # Safety
+    ///
+    /// No node of the case may be linked.
     #[doc(hidden)]
-    fn poll_future(self: Pin<&mut Self>, cx: &mut Context<'_>) -> bool;
+    unsafe fn try_alone(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        wakers: &mut Vec<Waker>,
+    ) -> bool;
 
     /// Where the output is, once the case was chosen: an `Option` of it.
     #[doc(hidden)]
@@ -105,8 +114,18 @@ macro_rules! lock_of_chan {
             unsafe { self.reach.chan().raw_lock().release(entry) };
         }
 
-        fn poll_future(self: Pin<&mut Self>, _: &mut Context<'_>) -> bool {
-            unreachable!("an operation on a channel is no future to a select")
+        #[inline]
+        unsafe fn try_alone(
+            mut self: Pin<&mut Self>,
+            _: &mut Context<'_>,
+            wakers: &mut Vec<Waker>,
+        ) -> bool {
+            let entry = self.acquire(0);
+            // SAFETY: (1) the lock is held; (2) no node is linked, says the caller.
+            let commits = unsafe { self.as_mut().try_commit(wakers) };
+            // SAFETY: (1) taken above.
+            unsafe { self.release(entry) };
+            commits
         }
     };
 }
@@ -149,6 +168,7 @@ impl<T, R: Reach<T>> RecvCase<T, R> {
 }
 
 impl<T, R: Reach<T>> RecvCase<T, R> {
+    #[inline]
     fn take_back(&mut self) {
         if !std::mem::take(&mut self.queued) {
             return;
@@ -278,6 +298,7 @@ impl<'a, T> SendCase<'a, T> {
         }
     }
 
+    #[inline]
     fn take_back(&mut self) {
         if !std::mem::take(&mut self.queued) {
             return;
@@ -451,8 +472,13 @@ unsafe impl<T> Case for SendOptCase<'_, T> {
         self.send().unlink();
     }
 
-    fn poll_future(self: Pin<&mut Self>, cx: &mut Context<'_>) -> bool {
-        self.send().poll_future(cx)
+    unsafe fn try_alone(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        wakers: &mut Vec<Waker>,
+    ) -> bool {
+        // SAFETY: the caller's promise.
+        unsafe { self.send().try_alone(cx, wakers) }
     }
 
     fn output_slot(self: Pin<&mut Self>) -> *mut () {

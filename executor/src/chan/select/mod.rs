@@ -4,6 +4,7 @@ mod arms;
 mod case;
 mod dynamic;
 mod engine;
+mod locks;
 mod order;
 mod other;
 mod probe;

@@ -27,6 +27,7 @@ pub(super) struct Order {
 }
 
 impl Order {
+    #[inline]
     pub(super) fn new(len: usize, biased: bool) -> Self {
         Self {
             numbers: IDENTITY,

@@ -61,7 +61,7 @@ unsafe impl<F: Future> Case for FutureCase<F> {
 
     fn unlink(self: Pin<&mut Self>) {}
 
-    fn poll_future(self: Pin<&mut Self>, cx: &mut Context<'_>) -> bool {
+    unsafe fn try_alone(self: Pin<&mut Self>, cx: &mut Context<'_>, _: &mut Vec<Waker>) -> bool {
         // SAFETY: (1) the future is pinned with us, and not moved.
         let this = unsafe { self.get_unchecked_mut() };
         // SAFETY: (1) as above.
@@ -134,8 +134,14 @@ unsafe impl<C: Case> Case for Option<C> {
         }
     }
 
-    fn poll_future(self: Pin<&mut Self>, cx: &mut Context<'_>) -> bool {
-        self.as_pin_mut().is_some_and(|case| case.poll_future(cx))
+    unsafe fn try_alone(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        wakers: &mut Vec<Waker>,
+    ) -> bool {
+        // SAFETY: the caller's promise.
+        self.as_pin_mut()
+            .is_some_and(|case| unsafe { case.try_alone(cx, wakers) })
     }
 
     fn output_slot(self: Pin<&mut Self>) -> *mut () {
