@@ -10,7 +10,7 @@ use gopark::chan;
 use proof_support::{Random, alarm, seed};
 
 /// So many operations in a row make a thread the owner of a lock, and then some.
-const RUN: usize = 5_000;
+const RUN: usize = 10_000;
 
 #[test]
 fn a_channel_that_changes_hands_keeps_its_messages() {

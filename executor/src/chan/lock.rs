@@ -55,7 +55,7 @@ const PAUSES: std::ops::RangeInclusive<u32> = 512..=2048;
 const NEEDED: std::ops::RangeInclusive<u32> = if MODEL {
     u32::MAX..=u32::MAX
 } else {
-    1_024..=65_536
+    4_096..=65_536
 };
 
 /// How many locks one thread can be inside of as their owner, at once.
