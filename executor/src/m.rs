@@ -33,7 +33,6 @@ use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU8, Ordering, fence};
 use std::sync::{Arc, Mutex};
 use std::task::Wake;
 use std::thread::Thread;
-use std::time::Instant;
 
 use concurrent_queue::ConcurrentQueue;
 use crossbeam_utils::CachePadded;
@@ -57,8 +56,6 @@ pub(crate) struct M {
     pub(crate) spinning: Cell<bool>,
     /// The P held last: taken again if it is still idle, for its warm caches.
     pub(crate) last_p: Cell<usize>,
-    /// When the M was woken for work, if it has not parked since.
-    pub(crate) stays_since: Cell<Option<Instant>>,
     /// Was sent to run jobs without a P, and takes one after the other until none is left.
     pub(crate) runner: Cell<bool>,
     /// Wakes append to the local queue and wake nobody: a batch of events is being delivered, and
@@ -124,7 +121,6 @@ impl M {
             pulse: CachePadded::new(Pulse::new()),
             spinning: Cell::new(false),
             last_p: Cell::new(0),
-            stays_since: Cell::new(None),
             runner: Cell::new(false),
             batching: Cell::new(false),
             own_due: Cell::new(false),
@@ -236,7 +232,7 @@ impl M {
                     p.runq.push_back(task, &sched.globq);
                     false
                 } else {
-                    p.runq.push_next(task, &sched.globq) && sched.wakes_now(p)
+                    p.runq.push_next(task, &sched.globq) && sched.idle.should_wake()
                 }
             }
             None => {

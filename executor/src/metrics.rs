@@ -31,7 +31,6 @@ pub(crate) struct Counters {
     pub(crate) steals: Counter,
     pub(crate) stolen: Counter,
     pub(crate) from_global: Counter,
-    pub(crate) wakes_put_off: Counter,
     pub(crate) reactor_looks: Counter,
     pub(crate) timers_fired: Counter,
 }
@@ -102,9 +101,6 @@ pub struct Metrics {
     pub reactor_waits: u64,
     /// Sleeps that ended because their time had come.
     pub timers_fired: u64,
-    /// Times no thread was woken at once for a task that another processor could run, since wake-ups had
-    /// been in vain lately.
-    pub wakes_put_off: u64,
     /// Threads that parked.
     pub parks: u64,
     /// Parked threads that were woken.

@@ -4,7 +4,7 @@
 //!
 //! | field | owner (see `seat.rs`, rule 2) | everyone |
 //! |---|---|---|
-//! | `runq`, `tick`, `wake_at`, `rng`, `pace`, `shard_owner` | reads and writes | - |
+//! | `runq`, `tick`, `rng`, `pace`, `shard_owner` | reads and writes | - |
 //! | `stealer`, `shard`, `timers` | as everyone | their own protocols |
 //! | `metrics` | writes | reads |
 
@@ -27,8 +27,6 @@ pub(crate) struct P {
     pub(crate) runq: RunQueue<Runnable>,
     /// Scheduling rounds; decides when to look at the injector and the reactor.
     pub(crate) tick: Cell<u32>,
-    /// The round in which an M is to be woken for what waits here (`sched/thrift.rs`); most often past.
-    pub(crate) wake_at: Cell<u32>,
     pub(crate) rng: Rng,
     shard_owner: UnsafeCell<ShardOwner>,
     pub(crate) metrics: Counters,
@@ -57,7 +55,6 @@ impl P {
         Self {
             index,
             tick: Cell::new(0),
-            wake_at: Cell::new(0),
             rng: Rng::new(seed, index as u64),
             shard_owner: UnsafeCell::new(ShardOwner::new()),
             metrics: Counters::default(),
@@ -73,11 +70,6 @@ impl P {
 
     pub(crate) fn index(&self) -> usize {
         self.index
-    }
-
-    /// Whether `wake_at` is to come.
-    pub(crate) fn is_wake_due_later(&self) -> bool {
-        self.wake_at.get().wrapping_sub(self.tick.get()) as i32 > 0
     }
 
     /// Runs `f` with the owner's part of the shard.

@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::task::{Poll, Waker};
 
-use gopark::runtime::{Builder, Handle, Runtime, StallPolicy};
+use gopark::runtime::{Handle, Runtime};
 use proof_support::{alarm, current, every_kind, multi, without_workers};
 
 /// From how many rounds on a task that comes from outside may not wait: Go's number.
@@ -294,51 +294,6 @@ fn a_spawn_that_is_awaited_wakes_no_thread() {
     assert_eq!(after.unparks, before.unparks);
     assert_eq!(after.threads_started, 0);
     assert_eq!(after.parks, 0);
-}
-
-#[test]
-fn a_wake_up_that_is_put_off_comes_though_the_poll_does_not_end() {
-    let _alarm = alarm();
-    // Here nobody takes a processor from who computes, so only a wake-up can end the wait below.
-    let runtime = Builder::new_multi_thread()
-        .procs(2)
-        .stall_policy(StallPolicy::Warn)
-        .build()
-        .unwrap();
-    let handle = runtime.handle().clone();
-    runtime.block_on(async {
-        let task = gopark::spawn(async move {
-            loop {
-                let before = handle.metrics().wakes_put_off;
-                // A thread is woken for the first, which is done long before it comes.
-                while handle.metrics().wakes_put_off == before {
-                    let tasks = [gopark::spawn(async {}), gopark::spawn(async {})];
-                    for task in tasks {
-                        task.await.unwrap();
-                    }
-                }
-                let before = handle.metrics().wakes_put_off;
-                let here = Arc::new(AtomicUsize::new(0));
-                let tasks = [(); 2].map(|()| {
-                    let here = here.clone();
-                    gopark::spawn(async move {
-                        here.fetch_add(1, Ordering::SeqCst);
-                        while here.load(Ordering::SeqCst) < 2 {
-                            std::hint::spin_loop();
-                        }
-                    })
-                });
-                let put_off = handle.metrics().wakes_put_off > before;
-                for task in tasks {
-                    task.await.unwrap();
-                }
-                if put_off {
-                    return;
-                }
-            }
-        });
-        task.await.unwrap();
-    });
 }
 
 #[test]

@@ -47,7 +47,6 @@ mod run;
 mod shutdown;
 mod spawn;
 mod start;
-mod thrift;
 mod timers;
 mod waiting;
 
@@ -164,7 +163,6 @@ pub(crate) struct Sched {
     pub(crate) idle: CachePadded<Idle>,
     pub(crate) globq: CachePadded<GlobalQueue<Runnable>>,
     pub(crate) jobs: CachePadded<Jobs>,
-    thrift: CachePadded<thrift::Thrift>,
     pub(crate) sysmon: Sysmon,
 
     /// Spawns by threads without a P.
@@ -237,7 +235,6 @@ impl Sched {
                         .collect(),
                 ),
                 jobs: CachePadded::new(Jobs::new(config.max_blocking)),
-                thrift: CachePadded::default(),
                 sysmon: Sysmon::new(watches),
                 config,
                 clock,
@@ -343,7 +340,6 @@ impl Sched {
             jobs_running: self.jobs.running(),
             polls: sum(|c| c.polls.get()),
             steals: sum(|c| c.steals.get()),
-            wakes_put_off: sum(|c| c.wakes_put_off.get()),
             stolen: sum(|c| c.stolen.get()),
             from_global: sum(|c| c.from_global.get()),
             spills: self.globq.spills(),

@@ -100,7 +100,6 @@ impl Sched {
             return true;
         }
         self.counters.parks.add_shared(1);
-        self.end_stay(m);
         if !self.is_closing() && !m.is_aloof() && self.idle.become_poller() {
             self.wait_in_reactor(m);
             return true;
@@ -230,11 +229,7 @@ impl Sched {
         if let Some(p) = m.take_next_p() {
             // SAFETY: (1) Ps live as long as the `Sched`.
             let index = unsafe { p.as_ref() }.index();
-            let spinning = m.next_spinning.load(Ordering::Relaxed);
-            if spinning {
-                self.begin_stay(m);
-            }
-            self.install(m, index, spinning);
+            self.install(m, index, m.next_spinning.load(Ordering::Relaxed));
         }
     }
 

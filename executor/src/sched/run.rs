@@ -87,7 +87,7 @@ impl Sched {
     /// Runs a task on `p`, which `m` holds.
     #[inline]
     fn run_task(&self, m: &M, p: &P, task: Runnable) {
-        let wake = (m.spinning.get() && self.stop_spinning(m)) || self.wake_is_due(p);
+        let wake = m.spinning.get() && self.stop_spinning(m);
         p.metrics.polls.add(1);
         m.pulse.begin_poll(task.metadata().site());
         m.seat.leave();

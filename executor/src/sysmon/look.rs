@@ -148,9 +148,6 @@ impl<'a> Monitor<'a> {
             self.speak_of_the_stuck(now, &mut round);
         }
         self.see_to_jobs(now, &mut round);
-        if self.policy != StallPolicy::Off && sched.puts_off_wake() {
-            sched.wakep();
-        }
         if sched.work_is_left() {
             sched.wakep();
             round.soon(SLICE);
