@@ -10,7 +10,7 @@
 //!                     `needed` times in a row by one thread
 //!   owner = NOBODY -------------------------------------------->  owner = its place
 //!        ^        <--------------------------------------------      |       ^
-//!        |           another comes: takes `taken`, revokes           | enter | leave
+//!        |           another comes: takes `taken`, revokes           | enter | release
 //!        | acquire, release: `taken`                                 v       |
 //!        v                                                      place.inside[at] = the lock
 //!    taken 0 / 1
@@ -79,7 +79,7 @@ impl Place {
 
     /// Whether the thread is, or may be, inside of the lock at this address.
     fn may_be_inside(&self, lock: *mut ()) -> bool {
-        // pairs with: the stores in `enter` and `leave`: what the owner did inside is seen.
+        // pairs with: the stores in `enter` and `release`: what the owner did inside is seen.
         let is_it = |inside: &AtomicPtr<()>| inside.load(Ordering::Acquire) == lock;
         self.inside.iter().any(is_it)
     }
