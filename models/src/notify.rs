@@ -2,6 +2,7 @@
 //! wait, and who leave.
 
 use std::{
+    pin::Pin,
     sync::Arc,
     task::{Poll, Waker},
 };
@@ -50,30 +51,44 @@ fn permit(bell: &Arc<Notify>) -> bool {
     poll(&mut late, Waker::noop()).is_ready()
 }
 
+/// Somebody writes and tells, by `tell`, as one that had been made before is polled first: that one finds the
+/// news, or is woken once.
+fn tell_who_begins_to_wait(
+    left: bool,
+    tell: fn(&Notify),
+) -> (
+    Arc<Told>,
+    Arc<Count>,
+    Waker,
+    Pin<Box<impl Future<Output = ()>>>,
+) {
+    let told = Told::new();
+    let (count, waker) = Count::pair();
+    let mut waiter = Box::pin(told.bell.clone().notified_owned());
+    let (teller, its, seen) = (told.clone(), waker.clone(), told.clone());
+    let ((), (polled, waiter)) = race(
+        left,
+        move || {
+            teller.write();
+            tell(&teller.bell);
+        },
+        move || {
+            let polled = poll(&mut waiter, &its);
+            if polled.is_ready() {
+                seen.assert_news();
+            }
+            (polled, waiter)
+        },
+    );
+    assert_eq!(count.wakes(), usize::from(polled.is_pending()));
+    (told, count, waker, waiter)
+}
+
 /// "`notify_one` against a first poll".
 #[test]
 fn who_begins_to_wait_finds_the_permit_or_is_woken() {
     check_either(3, |left| {
-        let told = Told::new();
-        let (count, waker) = Count::pair();
-        let (teller, its) = (told.clone(), waker.clone());
-        let mut waiter = Box::pin(told.bell.clone().notified_owned());
-        let seen = told.clone();
-        let ((), (polled, mut waiter)) = race(
-            left,
-            move || {
-                teller.write();
-                teller.bell.notify_one();
-            },
-            move || {
-                let polled = poll(&mut waiter, &its);
-                if polled.is_ready() {
-                    seen.assert_news();
-                }
-                (polled, waiter)
-            },
-        );
-        assert_eq!(count.wakes(), usize::from(polled.is_pending()));
+        let (told, count, waker, mut waiter) = tell_who_begins_to_wait(left, Notify::notify_one);
         assert!(poll(&mut waiter, &waker).is_ready());
         told.assert_news();
         assert!(!permit(&told.bell), "one notification, and two were told");
@@ -151,25 +166,7 @@ fn one_and_all_are_told_at_once() {
 #[test]
 fn all_are_told_while_one_begins_to_wait() {
     check_either(3, |left| {
-        let told = Told::new();
-        let (count, waker) = Count::pair();
-        let mut waiter = Box::pin(told.bell.clone().notified_owned());
-        let (teller, its, seen) = (told.clone(), waker.clone(), told.clone());
-        let ((), (polled, mut waiter)) = race(
-            left,
-            move || {
-                teller.write();
-                teller.bell.notify_waiters();
-            },
-            move || {
-                let polled = poll(&mut waiter, &its);
-                if polled.is_ready() {
-                    seen.assert_news();
-                }
-                (polled, waiter)
-            },
-        );
-        assert_eq!(count.wakes(), usize::from(polled.is_pending()));
+        let (told, _, waker, mut waiter) = tell_who_begins_to_wait(left, Notify::notify_waiters);
         assert_eq!(poll(&mut waiter, &waker), Poll::Ready(()));
         assert!(!permit(&told.bell), "it leaves no permit");
     });

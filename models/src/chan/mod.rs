@@ -26,45 +26,45 @@ mod tests {
     use super::steps::{Alone, Select, Sleeper, chan, close, share, try_recv, try_send};
     use crate::check::check;
 
+    type Counted = Lock<UnsafeCell<u32>>;
+
+    fn enter(lock: &Counted) {
+        // SAFETY: (1) the lock is held; loom watches.
+        lock.lock().with_mut(|count| unsafe { *count += 1 });
+    }
+
+    fn entered(lock: &Counted) -> u32 {
+        // SAFETY: (1) the lock is held; loom watches.
+        lock.lock().with(|count| unsafe { *count })
+    }
+
+    /// A lock that each thread owns which takes it twice in a row, as this one has.
+    fn owned() -> Counted {
+        let lock = Lock::with_needed(UnsafeCell::new(0), 1);
+        enter(&lock);
+        enter(&lock);
+        assert!(lock.is_mine());
+        lock
+    }
+
     #[test]
     fn the_lock_lets_one_in_at_a_time() {
         check(3, || {
             let shared = share(Lock::new(UnsafeCell::new(0)));
-            let enter = |lock: &Lock<UnsafeCell<u32>>| {
-                // SAFETY: (1) the lock is held; loom watches.
-                lock.lock().with_mut(|count| unsafe { *count += 1 });
-            };
             let other = thread::spawn({
                 let shared = shared.clone();
-                move || {
-                    enter(&shared.0);
-                    enter(&shared.0);
-                }
+                move || (0..2).for_each(|_| enter(&shared.0))
             });
             enter(&shared.0);
             other.join().unwrap();
-            // SAFETY: (1) the other has ended.
-            assert_eq!(shared.0.lock().with(|count| unsafe { *count }), 3);
+            assert_eq!(entered(&shared.0), 3);
         });
-    }
-
-    /// A lock that each thread owns which takes it twice in a row.
-    fn biased() -> Lock<UnsafeCell<u32>> {
-        Lock::with_needed(UnsafeCell::new(0), 1)
-    }
-
-    fn enter(lock: &Lock<UnsafeCell<u32>>) {
-        // SAFETY: (1) the lock is held; loom watches.
-        lock.lock().with_mut(|count| unsafe { *count += 1 });
     }
 
     #[test]
     fn an_owner_is_not_inside_when_another_is() {
         check(3, || {
-            let shared = share(biased());
-            enter(&shared.0);
-            enter(&shared.0);
-            assert!(shared.0.is_mine());
+            let shared = share(owned());
             let other = thread::spawn({
                 let shared = shared.clone();
                 move || enter(&shared.0)
@@ -72,25 +72,21 @@ mod tests {
             enter(&shared.0);
             enter(&shared.0);
             other.join().unwrap();
-            // SAFETY: (1) the other has ended.
-            assert_eq!(shared.0.lock().with(|count| unsafe { *count }), 5);
+            assert_eq!(entered(&shared.0), 5);
         });
     }
 
     #[test]
     fn who_revokes_may_become_the_owner() {
         check(3, || {
-            let shared = share(biased());
-            enter(&shared.0);
-            enter(&shared.0);
+            let shared = share(owned());
             let other = thread::spawn({
                 let shared = shared.clone();
                 move || (0..3).for_each(|_| enter(&shared.0))
             });
             enter(&shared.0);
             other.join().unwrap();
-            // SAFETY: (1) the other has ended.
-            assert_eq!(shared.0.lock().with(|count| unsafe { *count }), 6);
+            assert_eq!(entered(&shared.0), 6);
         });
     }
 
@@ -98,11 +94,7 @@ mod tests {
     #[test]
     fn who_revokes_may_find_the_owner_inside_another_lock() {
         check(3, || {
-            let shared = share([biased(), biased()]);
-            for lock in &shared.0 {
-                enter(lock);
-                enter(lock);
-            }
+            let shared = share([owned(), owned()]);
             let other = thread::spawn({
                 let shared = shared.clone();
                 move || enter(&shared.0[0])
@@ -110,17 +102,14 @@ mod tests {
             enter(&shared.0[0]);
             enter(&shared.0[1]);
             other.join().unwrap();
-            // SAFETY: (1) the other has ended.
-            assert_eq!(shared.0[0].lock().with(|count| unsafe { *count }), 4);
+            assert_eq!(entered(&shared.0[0]), 4);
         });
     }
 
     #[test]
     fn an_owner_that_holds_the_lock_by_the_exchange_is_not_joined() {
         check(3, || {
-            let shared = share(biased());
-            enter(&shared.0);
-            enter(&shared.0);
+            let shared = share(owned());
             let other = thread::spawn({
                 let shared = shared.clone();
                 move || enter(&shared.0)
@@ -132,8 +121,7 @@ mod tests {
             // SAFETY: (1) taken above.
             unsafe { shared.0.release(entry) };
             other.join().unwrap();
-            // SAFETY: (1) the other has ended.
-            assert_eq!(shared.0.lock().with(|count| unsafe { *count }), 4);
+            assert_eq!(entered(&shared.0), 4);
         });
     }
 
