@@ -63,6 +63,7 @@ fn begin() -> *const Place {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::HashSet;
     use std::thread;
 
     use super::super::lock::Lock;
@@ -93,16 +94,10 @@ mod tests {
     }
 
     #[test]
-    fn the_place_of_a_thread_that_has_ended_is_used_again() {
+    fn places_of_threads_that_have_ended_are_used_again() {
         let place = || thread::spawn(|| settle().addr()).join().unwrap();
-        let first = place();
-        let free = || {
-            FREE.lock()
-                .unwrap()
-                .iter()
-                .any(|place| ptr::from_ref(*place).addr() == first)
-        };
-        // Unless another test's thread has it by now.
-        assert!(free() || (0..100).any(|_| place() == first));
+        let places: HashSet<_> = (0..100).map(|_| place()).collect();
+        // Threads of other tests may take some in between.
+        assert!(places.len() < 100);
     }
 }
