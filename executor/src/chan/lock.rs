@@ -249,7 +249,8 @@ impl<T> Lock<T> {
     #[cold]
     fn make_owner(&self, place: *const Place, history: &mut History) {
         history.streak = 0;
-        // Without the fence of the whole process to be an owner saves nothing.
+        // Without the fence of the whole process to be an owner saves nothing. Who revokes has taken the lock
+        // after this, and so sees that there is the fence, too.
         if has_process_fence() && !place.is_null() {
             // Relaxed: who reads it next has `taken`, or is this thread.
             self.owner.store(place.cast_mut(), Ordering::Relaxed);

@@ -8,9 +8,10 @@
 //! # Claims
 //!
 //! To wake an M one takes it out of `IdleMs` under the lock (so one waker gets it), gives it a
-//! P perhaps, sets `claimed`, and unparks it, without the lock: the M that wakes may run before its waker does
-//! again, on the same processor, and would then find the lock taken at once. An M that wants to leave by itself must find itself
-//! still in `IdleMs`, under the lock; if it does not, it has been claimed, and waits for `claimed`.
+//! P perhaps, sets `claimed`, and unparks it, without the lock: the M that wakes may run before its waker
+//! does again, on the same processor, and would then find the lock taken. An M that wants to leave by
+//! itself must find itself still in `IdleMs`, under the lock; if it does not, it has been claimed, and
+//! waits for `claimed`.
 //!
 //! # Wake against lie down
 //!

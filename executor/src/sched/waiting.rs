@@ -81,17 +81,17 @@ impl Sched {
         let Some(waiting) = ms.waiting.pop_front() else {
             return;
         };
-        let claimed = match m.seat.release() {
-            // SAFETY: (1) Ps live as long as the `Sched`.
-            Some(p) => Some(self.claim_waiting(waiting, unsafe { p.as_ref() }.index())),
+        match m.seat.release() {
+            Some(p) => {
+                // SAFETY: (1) Ps live as long as the `Sched`.
+                let claimed = self.claim_waiting(waiting, unsafe { p.as_ref() }.index());
+                drop(ms);
+                claimed.unpark();
+            }
             None => {
                 ms.waiting.push_front(waiting);
-                None
+                drop(ms);
             }
-        };
-        drop(ms);
-        if let Some(claimed) = claimed {
-            claimed.unpark();
         }
         self.settle_spinning(m);
     }
