@@ -30,8 +30,8 @@ struct Links<K> {
 pub(super) struct Node<K> {
     pub(super) state: AtomicU32,
     pub(super) waker: UnsafeCell<MaybeUninit<Waker>>,
-    pub(super) kind: UnsafeCell<Option<K>>,
-    links: UnsafeCell<Links<K>>,
+    pub(super) kind: UnsafeCell<MaybeUninit<K>>,
+    links: UnsafeCell<MaybeUninit<Links<K>>>,
     _pinned: PhantomPinned,
 }
 
@@ -43,15 +43,13 @@ unsafe impl<K: Send> Send for Node<K> {}
 unsafe impl<K: Send> Sync for Node<K> {}
 
 impl<K> Node<K> {
+    /// Only the state is written: most nodes never wait, and each is moved to its place twice.
     pub(super) fn new() -> Self {
         Self {
             state: AtomicU32::new(IDLE),
             waker: UnsafeCell::new(MaybeUninit::uninit()),
-            kind: UnsafeCell::new(None),
-            links: UnsafeCell::new(Links {
-                prev: None,
-                next: None,
-            }),
+            kind: UnsafeCell::new(MaybeUninit::uninit()),
+            links: UnsafeCell::new(MaybeUninit::uninit()),
             _pinned: PhantomPinned,
         }
     }
@@ -60,9 +58,8 @@ impl<K> Node<K> {
     pub(super) fn take(&mut self) -> K {
         // Relaxed: nobody else has the node.
         self.state.store(IDLE, Ordering::Relaxed);
-        // SAFETY: GRANTED, so the owner alone has `kind` (rules 5 and 6).
-        let kind = self.kind.with_mut(|kind| unsafe { &mut *kind }.take());
-        kind.expect("a granted waiter has its kind until it is taken")
+        // SAFETY: it was GRANTED, so the owner alone has `kind`, which is there until now (rules 5 and 6).
+        self.kind.with(|kind| unsafe { kind.cast::<K>().read() })
     }
 }
 
@@ -82,12 +79,14 @@ impl<K> List<K> {
 
     /// # Safety
     ///
-    /// `node` is in a list of this queue, or is being put into one, and the lock is held.
+    /// `node` is in a list of this queue, and the lock is held.
     unsafe fn links<R>(node: NonNull<Node<K>>, f: impl FnOnce(&mut Links<K>) -> R) -> R {
         // SAFETY: what is in a list is alive (rule 7).
         let node = unsafe { node.as_ref() };
-        // SAFETY: we hold the lock (rule 3), and `f` is one of ours that looks at no other node.
-        node.links.with_mut(|links| f(unsafe { &mut *links }))
+        // SAFETY: they were written when it was put there; we hold the lock (rule 3), and `f` is one of ours
+        // that looks at no other node.
+        node.links
+            .with_mut(|links| f(unsafe { &mut *links.cast::<Links<K>>() }))
     }
 
     /// # Safety
@@ -95,8 +94,11 @@ impl<K> List<K> {
     /// `node` is in no list, the lock is held, and rule 7 holds from here on.
     unsafe fn push_back(&mut self, node: NonNull<Node<K>>) {
         let prev = self.last.replace(node);
-        // SAFETY: the caller is putting it into this list.
-        unsafe { Self::links(node, |links| *links = Links { prev, next: None }) };
+        let links = MaybeUninit::new(Links { prev, next: None });
+        // SAFETY: it is alive (rule 7).
+        let place = &unsafe { node.as_ref() }.links;
+        // SAFETY: the lock is held (rule 3), and what was there needs no Drop.
+        place.with_mut(|place| unsafe { *place = links });
         match prev {
             // SAFETY: it was the last of this list.
             Some(prev) => unsafe { Self::links(prev, |links| links.next = Some(node)) },
@@ -153,8 +155,7 @@ impl<K> List<K> {
         // SAFETY: what is in a list is alive (rule 7).
         let node = unsafe { node.as_ref() };
         // SAFETY: QUEUED, and the lock is held as long as `self` is borrowed (rule 5).
-        let kind = node.kind.with_mut(|kind| unsafe { &mut *kind });
-        kind.as_mut().expect("a queued waiter has its kind")
+        node.kind.with_mut(|kind| unsafe { &mut *kind.cast::<K>() })
     }
 
     /// Transition 4, for a node at an end of this list. The node may be gone afterwards (rule 6).

@@ -24,7 +24,7 @@
 //! 4. `waker` is written by the owner alone, and while QUEUED only under the lock. So the owner may
 //!    read it at any time, and the holder of the lock while QUEUED. A QUEUED node owns one waker; in the
 //!    other states what is left there are two words that can be compared and nothing else.
-//! 5. `kind` is the owner's, but while QUEUED it is the lock's. It is `Some` exactly while QUEUED or
+//! 5. `kind` is the owner's, but while QUEUED it is the lock's. There is one exactly while QUEUED or
 //!    GRANTED.
 //! 6. The store of GRANTED is the last touch of a node by the holder of the lock. The owner may free
 //!    the node without the lock once it has seen GRANTED, and takes the lock to leave QUEUED otherwise.
@@ -142,10 +142,10 @@ impl<H: Home> Waiter<H> {
                 return ControlFlow::Break(result);
             }
         };
-        // SAFETY: IDLE, so the owner alone has `kind` (rule 5).
+        // SAFETY: IDLE, so the owner alone has `kind`, and there is none (rule 5).
         this.node
             .kind
-            .with_mut(|slot| unsafe { *slot = Some(kind) });
+            .with_mut(|slot| unsafe { *slot = MaybeUninit::new(kind) });
         // SAFETY: likewise `waker` (rule 4); what was there needs no Drop.
         let write = |slot: *mut MaybeUninit<Waker>| unsafe { *slot = MaybeUninit::new(waker) };
         this.node.waker.with_mut(write);
@@ -235,9 +235,11 @@ impl<H: Home> Waiter<H> {
         let waker = self.node.waker.with(read);
         // Relaxed: from here on it is the owner's alone.
         self.node.state.store(IDLE, Ordering::Relaxed);
-        // SAFETY: IDLE, so the owner alone has `kind` (rule 5).
-        let kind = self.node.kind.with_mut(|kind| unsafe { &mut *kind }.take());
-        let kind = kind.expect("a queued waiter has its kind");
+        // SAFETY: it was QUEUED until now, so there is a kind, and the owner alone has it (rule 5).
+        let kind = self
+            .node
+            .kind
+            .with(|kind| unsafe { kind.cast::<H::Kind>().read() });
         self.home.left(&mut locked, &kind, &mut wakes);
         drop(locked);
         drop(waker);
