@@ -533,3 +533,70 @@ fn stress_lossless_over_threads_loses_nothing_and_lossy_counts_what_it_loses() {
     }
     assert_eq!(counts.join().unwrap(), VALUES);
 }
+
+#[test]
+fn stress_receivers_that_come_and_go_take_nothing_from_those_who_stay() {
+    let _alarm = alarm();
+    let mut rng = Rng::printed();
+    const VALUES: u64 = 20_000;
+    let token = Arc::new(());
+    for capacity in [1, 3] {
+        let (sender, stays) = channel(capacity);
+        let over = Arc::new(AtomicUsize::new(0));
+        // What it gets and what it is told that it has lost are all numbers in a row.
+        let follow =
+            |receiver: &mut Receiver<(u64, Arc<()>)>, next: &mut Option<u64>| match receiver
+                .try_recv()
+            {
+                Ok((n, _)) => {
+                    assert_eq!(n, next.unwrap_or(n));
+                    *next = Some(n + 1);
+                    true
+                }
+                Err(TryRecvError::Lagged(lost)) => {
+                    assert!((1..=VALUES).contains(&lost));
+                    *next = next.map(|next| next + lost);
+                    true
+                }
+                Err(TryRecvError::Empty) => true,
+                Err(TryRecvError::Closed) => false,
+            };
+        std::thread::scope(|scope| {
+            let steady = scope.spawn(|| {
+                let (mut receiver, mut next) = (stays, Some(0));
+                while follow(&mut receiver, &mut next) {}
+                next
+            });
+            let churners: Vec<_> = (0..2)
+                .map(|_| {
+                    let (subscribe, mut rng, over) = (sender.downgrade(), rng.fork(), over.clone());
+                    scope.spawn(move || {
+                        let mut came = 0_u64;
+                        while over.load(Ordering::Relaxed) == 0 {
+                            let Some(sender) = subscribe.upgrade() else {
+                                break;
+                            };
+                            let (mut receiver, mut next) = (sender.subscribe(), None);
+                            drop(sender);
+                            for _ in 0..rng.below(6) {
+                                follow(&mut receiver, &mut next);
+                            }
+                            came += 1;
+                        }
+                        came
+                    })
+                })
+                .collect();
+            for n in 0..VALUES {
+                assert!(sender.send((n, token.clone())).unwrap() >= 1);
+            }
+            over.store(1, Ordering::Relaxed);
+            drop(sender);
+            for churner in churners {
+                assert!(churner.join().unwrap() > 0);
+            }
+            assert_eq!(steady.join().unwrap(), Some(VALUES));
+        });
+        assert_eq!(Arc::strong_count(&token), 1);
+    }
+}

@@ -9,6 +9,9 @@
 extern crate self as crossbeam_deque;
 use deque::{Injector, Steal, Worker};
 
+// `broadcast/shared.rs` finds it in the folder above its own.
+use watch::gate;
+
 // The futures of `sync` and `group` name `gopark_net::note`; here that is the same file.
 extern crate self as gopark_net;
 #[path = "../../net/src/note.rs"]
@@ -26,6 +29,7 @@ mod runq;
 #[cfg(test)]
 mod barrier;
 mod bell;
+mod broadcast;
 mod chan;
 #[cfg(test)]
 mod check;

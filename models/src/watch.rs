@@ -8,7 +8,7 @@
 use crate::waiters::{waiters, wakes};
 
 #[path = "../../executor/src/sync/gate.rs"]
-mod gate;
+pub(crate) mod gate;
 
 #[cfg(test)]
 mod tests {

@@ -45,7 +45,7 @@ mod blocking;
 mod closed;
 mod core;
 mod error;
-mod lock;
+pub(crate) mod lock;
 mod many;
 mod op;
 mod place;

@@ -4,7 +4,7 @@
 //! model leaves a cell of its own where a race would be: in the waker, and beside what is sent.
 
 #[path = "../../../executor/src/chan/lock.rs"]
-mod lock;
+pub(crate) mod lock;
 #[path = "../../../executor/src/chan/op.rs"]
 mod op;
 mod place;

@@ -25,9 +25,10 @@
 //! });
 //! ```
 //!
-//! A value is cloned outside of any lock, and not at all for the last that receives it. So two
-//! receivers may clone one value at the same time, and the ends are [`Send`] and [`Sync`] if `T` is
-//! both.
+//! To receive takes no lock, and a value is not cloned at all for the last that receives it. Two receivers
+//! may clone one value at the same time, so the ends are [`Send`] and [`Sync`] if `T` is both.
+//!
+//! A channel has at most 16,777,215 receivers at a time.
 
 mod error;
 pub mod lossless;
@@ -36,6 +37,7 @@ mod ring;
 mod sender;
 mod shared;
 mod stream;
+mod value;
 
 pub use error::{RecvError, SendError, TryRecvError, TrySendError};
 pub use receiver::Receiver;

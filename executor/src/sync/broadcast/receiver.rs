@@ -19,6 +19,7 @@ use super::{
     RecvError, TryRecvError,
     shared::{Shared, is_closed, position},
     stream::Stream,
+    value::Share,
 };
 
 /// Receives every value that is sent while it is there.
@@ -30,6 +31,7 @@ pub struct Receiver<T> {
 
 impl<T> Receiver<T> {
     /// One more receiver.
+    #[track_caller]
     pub(super) fn new(shared: Arc<Shared<T>>) -> Self {
         let next = shared.add_receiver();
         Self { shared, next }
@@ -61,6 +63,11 @@ impl<T> Receiver<T> {
     }
 
     /// Another receiver, of all that is sent from now on.
+    ///
+    /// # Panics
+    ///
+    /// If the channel has as many as it can have.
+    #[track_caller]
     pub fn resubscribe(&self) -> Self {
         Self::new(self.shared.clone())
     }
@@ -118,7 +125,7 @@ impl<T: Clone> Receiver<T> {
     ///
     /// As `recv`.
     pub fn try_recv(&mut self) -> Result<T, TryRecvError> {
-        self.shared.take(&mut self.next).map(own)
+        self.shared.take(&mut self.next).map(Share::own)
     }
 
     /// All that it receives, as a stream. It ends with the channel; values that are lost are an item,
@@ -152,11 +159,6 @@ impl<T: Clone> Receiver<T> {
             next: &mut self.next,
         })
     }
-}
-
-/// The value itself for the last that has it, else a clone. Without a lock, for it is the user's.
-fn own<T: Clone>(value: Arc<T>) -> T {
-    Arc::unwrap_or_clone(value)
 }
 
 impl<T> Drop for Receiver<T> {
@@ -193,7 +195,7 @@ impl<T: Clone> Wait for Recv<'_, T> {
         let mut this = self.project();
         loop {
             match this.shared.take(this.next) {
-                Ok(value) => return Poll::Ready(Ok(own(value))),
+                Ok(value) => return Poll::Ready(Ok(value.own())),
                 Err(TryRecvError::Closed) => return Poll::Ready(Err(RecvError::Closed)),
                 Err(TryRecvError::Lagged(count)) => {
                     return Poll::Ready(Err(RecvError::Lagged(count)));

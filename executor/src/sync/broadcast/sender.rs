@@ -68,6 +68,11 @@ impl<T> Sender<T> {
     }
 
     /// A receiver of all that is sent from now on.
+    ///
+    /// # Panics
+    ///
+    /// If the channel has as many as it can have.
+    #[track_caller]
     pub fn subscribe(&self) -> Receiver<T> {
         Receiver::new(self.shared.clone())
     }

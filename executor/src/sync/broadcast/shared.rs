@@ -8,27 +8,35 @@
 //!
 //! # Rules
 //!
-//! 1. `sent` grows, and `receivers` changes, under the lock of `ring`. So `sent == ring.tail` for its
-//!    holder, and each value counts exactly the receivers that are there.
+//! 1. `sent` grows, and `receivers` changes, under `order`. So each value is numbered by `sent`, and counts
+//!    exactly the receivers that are there.
 //! 2. `CLOSED ⇔ senders == 0`; it is never cleared. It is in the word of `sent`, so who finds it beside
 //!    its own place has received all there ever will be.
-//! 3. Under the lock nothing is woken, cloned or dropped that is the user's. Gates are opened after it,
+//! 3. Under `order` nothing is woken, cloned or dropped that is the user's. Gates are opened after it,
 //!    and before anything is dropped, for that may panic.
-//! 4. `room` is the lossless channel's: there it changes, and is opened, after each step that moved
-//!    `ring.head`.
+//! 4. `room` is the lossless channel's: there it changes, and is opened, after each claim that was the last
+//!    of its value.
+//! 5. A receiver keeps `next`: it is counted in the values from there on, and has claimed none of them.
 //!
-//! Values are shared by an [`Arc`], which is why `T` must be [`Sync`]: two receivers may clone the same
-//! value at the same time.
+//! To receive takes no lock: see `ring.rs`.
+//!
+//! # Race of room against send
+//!
+//! A sender that is to wait reads `room`, finds the ring full, and waits for `room` to change; a receiver
+//! claims, and then changes `room`. If the sender has read what that change left, it sees the claim, and is
+//! not refused for it; if not, `room` has changed since, and it does not wait.
 
-use std::sync::{
-    Arc, Mutex, MutexGuard, PoisonError,
-    atomic::{AtomicUsize, Ordering},
-};
+use std::sync::Arc;
 
 use super::{
     super::gate::{Gate, UNIT},
     TryRecvError,
-    ring::{Found, Ring},
+    ring::{MAX_RECEIVERS, Ring},
+    value::{Share, Value},
+};
+use crate::{
+    chan::lock::Lock,
+    primitive::sync::atomic::{AtomicUsize, Ordering},
 };
 
 const CLOSED: u64 = UNIT;
@@ -43,7 +51,9 @@ pub(super) enum Policy {
 
 /// See the module.
 pub(super) struct Shared<T> {
-    ring: Mutex<Ring<T>>,
+    ring: Ring<T>,
+    /// For who sends, comes and goes. A channel's lock: what is under it is as short.
+    order: Lock<()>,
     policy: Policy,
     pub(super) sent: Gate,
     pub(super) receivers: Gate,
@@ -64,7 +74,8 @@ impl<T> Shared<T> {
     pub(super) fn new(capacity: usize, policy: Policy) -> Arc<Self> {
         assert!(capacity > 0, "gopark: a broadcast channel of capacity zero");
         Arc::new(Self {
-            ring: Mutex::new(Ring::new(capacity)),
+            ring: Ring::new(capacity),
+            order: Lock::new(()),
             policy,
             sent: Gate::new(0),
             receivers: Gate::new(0),
@@ -74,91 +85,105 @@ impl<T> Shared<T> {
         })
     }
 
-    fn lock(&self) -> MutexGuard<'_, Ring<T>> {
-        // Nothing under this lock panics.
-        self.ring.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     /// Sends to all who are there, and says how many they are. `Full` comes from a lossless channel only.
     pub(super) fn send(&self, value: T) -> Result<usize, Refused<T>> {
         if self.receiver_count() == 0 {
             return Err(Refused::NoReceiver(value));
         }
         // Allocated before the lock.
-        let value = Arc::new(value);
-        let mut ring = self.lock();
+        let value = Value::new(value);
+        let order = self.order.lock();
         let receivers = self.receiver_count();
+        let tail = position(self.sent.load());
         let refused = if receivers == 0 {
             Refused::NoReceiver
-        } else if self.policy == Policy::Lossless && ring.is_full() {
+        } else if self.policy == Policy::Lossless && self.ring.is_full(tail) {
             Refused::Full
         } else {
-            let lost = ring.push(value, receivers);
+            let lost = self.ring.push(tail, value, receivers);
             let change = self.sent.add(STEP);
-            drop(ring);
+            drop(order);
             self.sent.open(change);
             drop(lost);
             return Ok(receivers);
         };
-        drop(ring);
-        let value = Arc::into_inner(value).expect("nobody else has seen it");
-        Err(refused(value))
+        drop(order);
+        Err(refused(value.into_inner()))
     }
 
     /// What there is for a receiver at `next`, which it moves on.
-    pub(super) fn take(&self, next: &mut u64) -> Result<Arc<T>, TryRecvError> {
+    pub(super) fn take(&self, next: &mut u64) -> Result<Share<T>, TryRecvError> {
         let word = self.sent.load();
-        if position(word) == *next {
+        let tail = position(word);
+        if tail == *next {
             return Err(if is_closed(word) {
                 TryRecvError::Closed
             } else {
                 TryRecvError::Empty
             });
         }
-        let mut ring = self.lock();
-        let before = ring.len();
-        let found = ring.take(*next);
-        let moved = before - ring.len();
-        drop(ring);
-        match found {
-            Found::Value(value) => {
-                *next += 1;
-                self.make_room(moved);
-                Ok(value)
-            }
-            Found::Lost(count) => {
-                *next += count;
-                Err(TryRecvError::Lagged(count))
-            }
+        let claim = if tail - *next <= self.ring.capacity() {
+            // SAFETY: rule 5.
+            unsafe { self.ring.claim(*next) }
+        } else {
+            None
+        };
+        let Some(claim) = claim else {
+            let oldest = self.ring.oldest();
+            let lost = oldest - *next;
+            *next = oldest;
+            return Err(TryRecvError::Lagged(lost));
+        };
+        *next += 1;
+        if claim.was_last {
+            self.make_room();
         }
+        Ok(claim.share)
     }
 
     /// Rule 4.
-    fn make_room(&self, moved: usize) {
-        if self.policy == Policy::Lossless && moved > 0 {
+    fn make_room(&self) {
+        if self.policy == Policy::Lossless {
             self.room.open(self.room.add(UNIT));
         }
     }
 
     /// The place of one more receiver.
+    #[track_caller]
     pub(super) fn add_receiver(&self) -> u64 {
-        let ring = self.lock();
+        let order = self.order.lock();
+        if self.receiver_count() == MAX_RECEIVERS {
+            drop(order);
+            panic!("gopark: more than {MAX_RECEIVERS} receivers of one broadcast channel");
+        }
         // Nobody waits for there to be more, so there is no gate to open.
         let _ = self.receivers.add(UNIT);
-        ring.tail()
+        position(self.sent.load())
     }
 
+    /// Of one that was at `next`.
     pub(super) fn remove_receiver(&self, next: u64) {
-        let mut ring = self.lock();
+        let order = self.order.lock();
         let change = self.receivers.sub(UNIT);
-        let before = ring.len();
-        let unwanted = ring.forget(next);
-        let moved = before - ring.len();
-        drop(ring);
+        let tail = position(self.sent.load());
+        drop(order);
+        let first = next.max(tail.saturating_sub(self.ring.capacity()));
+        let mut has_room = false;
+        let mut unwanted = Vec::new();
+        // Upwards, as if it received them.
+        for n in first..tail {
+            // SAFETY: rule 5; it comes here once, and after `tail` it is counted no more.
+            if let Some(claim) = unsafe { self.ring.claim(n) } {
+                has_room |= claim.was_last;
+                unwanted.extend(claim.share.leave());
+            }
+        }
         if change.before == UNIT {
             self.receivers.open(change);
         }
-        self.make_room(moved);
+        if has_room {
+            self.make_room();
+        }
         drop(unwanted);
     }
 
@@ -167,7 +192,8 @@ impl<T> Shared<T> {
     }
 
     pub(super) fn len(&self) -> usize {
-        self.lock().len()
+        let _order = self.order.lock();
+        self.ring.len(position(self.sent.load()))
     }
 
     pub(super) fn sender_count(&self) -> usize {
