@@ -39,6 +39,7 @@ pin_project! {
 }
 
 impl<H: Home<State = (), Kind = Told> + Deref<Target = Notify>> Listen<H> {
+    #[inline]
     fn new(notify: H) -> Self {
         Self {
             progress: Progress::New(notify.generation()),
@@ -46,6 +47,7 @@ impl<H: Home<State = (), Kind = Told> + Deref<Target = Notify>> Listen<H> {
         }
     }
 
+    #[inline]
     fn listen(self: Pin<&mut Self>, waker: Option<&Waker>) -> Poll<()> {
         let this = self.project();
         let over = match *this.progress {
@@ -79,6 +81,7 @@ impl<H: Home<State = (), Kind = Told> + Deref<Target = Notify>> Wait for Listen<
 
     const REASON: WaitReason = WaitReason::Notify;
 
+    #[inline]
     fn poll_wait(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         self.listen(Some(cx.waker()))
     }
@@ -109,6 +112,7 @@ pin_project! {
 }
 
 impl<'a> Notified<'a> {
+    #[inline]
     pub(super) fn new(notify: &'a Notify) -> Self {
         Self {
             leaf: Leaf::new(Listen::new(notify)),
@@ -142,6 +146,7 @@ impl<'a> Notified<'a> {
 impl Future for Notified<'_> {
     type Output = ();
 
+    #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         self.project().leaf.poll(cx)
     }

@@ -106,6 +106,7 @@ impl Notify {
     ///
     /// Dropped while it waits, it loses its place. If `notify_one` had told it already, the next is told
     /// instead.
+    #[inline]
     pub fn notified(&self) -> Notified<'_> {
         Notified::new(self)
     }
@@ -159,6 +160,7 @@ impl Notify {
     ///     bell.notified().await; // at once
     /// });
     /// ```
+    #[inline]
     pub fn notify_one(&self) {
         self.tell(Told::First);
     }
@@ -198,15 +200,22 @@ impl Notify {
     }
 
     /// The generation of now.
+    #[inline]
     pub(super) fn generation(&self) -> usize {
         // pairs with: the addition in `notify_waiters`.
         self.word.load(Ordering::Acquire) & !STATE
     }
 
+    #[inline]
     fn tell(&self, whom: Told) {
-        if self.leave_permit() {
-            return;
+        if !self.leave_permit() {
+            self.tell_waiting(whom);
         }
+    }
+
+    /// Out of the way of who tells when nobody waits.
+    #[cold]
+    fn tell_waiting(&self, whom: Told) {
         let mut wakes = Wakes::new();
         let mut locked = self.queue.lock();
         let told = match whom {
@@ -229,6 +238,7 @@ impl Notify {
     }
 
     /// Makes it NOTIFIED, unless it is WAITING.
+    #[inline]
     fn leave_permit(&self) -> bool {
         self.word
             // pairs with: itself, for a permit that is there already, and `take_permit`.
@@ -238,6 +248,7 @@ impl Notify {
             .is_ok()
     }
 
+    #[inline]
     pub(super) fn take_permit(&self) -> bool {
         self.word
             // pairs with: `leave_permit`.
