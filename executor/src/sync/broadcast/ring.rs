@@ -126,6 +126,7 @@ impl<T> Ring<T> {
     /// # Safety
     ///
     /// The caller is a receiver that is counted in n, and has not claimed it.
+    #[inline]
     pub(super) unsafe fn claim(&self, n: u64) -> Option<Claim<T>> {
         let (slot, lap) = (self.slot(n), self.lap(n));
         // pairs with: the store in `push`, and the exchange in `lose`.

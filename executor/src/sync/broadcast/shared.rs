@@ -112,6 +112,7 @@ impl<T> Shared<T> {
     }
 
     /// What there is for a receiver at `next`, which it moves on.
+    #[inline]
     pub(super) fn take(&self, next: &mut u64) -> Result<Share<T>, TryRecvError> {
         let word = self.sent.load();
         let tail = position(word);
@@ -129,16 +130,20 @@ impl<T> Shared<T> {
             None
         };
         let Some(claim) = claim else {
-            let oldest = self.ring.oldest();
-            let lost = oldest - *next;
-            *next = oldest;
-            return Err(TryRecvError::Lagged(lost));
+            return Err(TryRecvError::Lagged(self.skip(next)));
         };
         *next += 1;
         if claim.was_last {
             self.make_room();
         }
         Ok(claim.share)
+    }
+
+    /// Moves a receiver, whose next value is lost, to the oldest that is left, and says how many it has missed.
+    #[cold]
+    fn skip(&self, next: &mut u64) -> u64 {
+        let before = std::mem::replace(next, self.ring.oldest());
+        *next - before
     }
 
     /// Rule 4.
