@@ -365,7 +365,9 @@ fn zero_sized_and_over_aligned_values() {
     let (sender, mut receiver) = channel(2);
     sender.send(()).unwrap();
     assert_eq!(receiver.try_recv(), Ok(()));
-    assert!(panics(|| channel::<()>(0)));
+    for capacity in [0, usize::MAX, usize::MAX / 16] {
+        assert!(panics(|| channel::<()>(capacity)));
+    }
 }
 
 #[test]

@@ -50,7 +50,7 @@ use shared::{Policy, Shared};
 ///
 /// # Panics
 ///
-/// If `capacity` is zero.
+/// If `capacity` is zero, or more than memory can hold.
 ///
 /// # Examples
 ///
@@ -71,7 +71,7 @@ pub fn channel<T: Clone>(capacity: usize) -> (Sender<T>, Receiver<T>) {
 ///
 /// # Panics
 ///
-/// If `capacity` is zero.
+/// If `capacity` is zero, or more than memory can hold.
 ///
 /// # Examples
 ///

@@ -50,6 +50,9 @@ const LEFT: u64 = (1 << LEFT_BITS) - 1;
 /// How many receivers a channel can have.
 pub(super) const MAX_RECEIVERS: usize = LEFT as usize;
 
+/// How many values a channel can keep: as many slots as can be had, which are a power of two.
+pub(super) const MAX_CAPACITY: usize = 1 << (isize::MAX as usize / size_of::<Slot<()>>()).ilog2();
+
 struct Slot<T> {
     word: AtomicU64,
     value: AtomicPtr<Value<T>>,

@@ -34,7 +34,7 @@ impl<T> Sender<T> {
     ///
     /// # Panics
     ///
-    /// If `capacity` is zero.
+    /// If `capacity` is zero, or more than memory can hold.
     #[track_caller]
     pub fn new(capacity: usize) -> Self {
         Self {

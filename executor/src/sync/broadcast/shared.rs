@@ -31,7 +31,7 @@ use std::sync::Arc;
 use super::{
     super::gate::{Gate, UNIT},
     TryRecvError,
-    ring::{MAX_RECEIVERS, Ring},
+    ring::{MAX_CAPACITY, MAX_RECEIVERS, Ring},
     value::{Share, Value},
 };
 use crate::{
@@ -73,6 +73,10 @@ impl<T> Shared<T> {
     #[track_caller]
     pub(super) fn new(capacity: usize, policy: Policy) -> Arc<Self> {
         assert!(capacity > 0, "gopark: a broadcast channel of capacity zero");
+        assert!(
+            capacity <= MAX_CAPACITY,
+            "gopark: a broadcast channel of capacity {capacity}, above {MAX_CAPACITY}"
+        );
         Arc::new(Self {
             ring: Ring::new(capacity),
             order: Lock::new(()),
