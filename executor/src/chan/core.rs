@@ -112,10 +112,14 @@ unsafe impl Sync for Waiter {}
 impl Waiter {
     #[inline]
     pub(crate) const fn new() -> Self {
-        Self {
-            waits: Cell::new(false),
-            parts: UnsafeCell::new(MaybeUninit::uninit()),
-        }
+        // As a literal it is a constant for the compiler, which then copies all of it, in zeroes.
+        let mut waiter = MaybeUninit::<Self>::uninit();
+        // SAFETY: (1) it is a field of ours.
+        let waits = unsafe { &raw mut (*waiter.as_mut_ptr()).waits };
+        // SAFETY: (1) as above.
+        unsafe { waits.write(Cell::new(false)) };
+        // SAFETY: (1) `parts` may be uninitialised, and there is nothing else.
+        unsafe { waiter.assume_init() }
     }
 
     /// Whether nothing is waited for: the next poll is the first.
@@ -128,17 +132,17 @@ impl Waiter {
     /// the lock, before it lets go of that.
     pub(crate) fn begin(&self, waker: Waker, value: *mut ()) -> &Node {
         debug_assert!(self.is_idle());
-        let parts = Parts {
-            op: Op::alone(),
-            node: Node::new(),
-        };
+        let place = self.parts.get();
+        // Begun before they lie where they will, so that each field is written once.
+        let (op, node) = (Op::alone(), Node::new());
+        op.begin(waker);
+        // SAFETY: (1) the place is ours.
+        let op_place = unsafe { &raw const (*place.cast::<Parts>()).op };
+        node.prepare(op_place, 0, value);
         // SAFETY: (1) the owner, and nothing is linked.
-        unsafe { &mut *self.parts.get() }.write(parts);
+        unsafe { &mut *place }.write(Parts { op, node });
         self.waits.set(true);
-        let parts = self.parts();
-        parts.node.prepare(&parts.op, 0, value);
-        parts.op.begin(waker);
-        &parts.node
+        &self.parts().node
     }
 
     fn parts(&self) -> &Parts {
