@@ -18,8 +18,10 @@ const IDENTITY: [u8; MAX_CASES] = {
 
 /// An order of up to 64 numbers, made as it is asked for (Fisher and Yates).
 pub(super) struct Order {
-    /// `numbers[at..len]` have not been given out.
-    numbers: [u8; MAX_CASES],
+    /// `numbers[at..len]` have not been given out. Made for the second: the first needs no list, and where all
+    /// are ready none but that is asked for.
+    numbers: Option<[u8; MAX_CASES]>,
+    first: usize,
     at: usize,
     len: usize,
     /// None: from the first to the last.
@@ -30,7 +32,8 @@ impl Order {
     #[inline]
     pub(super) fn new(len: usize, biased: bool) -> Self {
         Self {
-            numbers: IDENTITY,
+            numbers: None,
+            first: 0,
             at: 0,
             len,
             random: (!biased && len > 1).then(random),
@@ -46,18 +49,28 @@ impl Iterator for Order {
         if self.at == self.len {
             return None;
         }
+        let mut pick = self.at;
         if let Some(random) = &mut self.random {
             let left = (self.len - self.at) as u64;
             // A multiplication takes the place of a division: the high half of random * left.
             let wide = u128::from(*random) * u128::from(left);
-            let pick = self.at + (wide >> 64) as usize;
+            pick += (wide >> 64) as usize;
             // What is left over is as random as what was put in, less the choice made.
             *random = wide as u64;
-            self.numbers.swap(self.at, pick);
         }
-        let number = self.numbers[self.at];
+        let at = self.at;
         self.at += 1;
-        Some(usize::from(number))
+        if at == 0 {
+            self.first = pick;
+            return Some(pick);
+        }
+        let numbers = self.numbers.get_or_insert(IDENTITY);
+        if at == 1 {
+            // In its place: a copy of what was just changed would wait for the change.
+            numbers.swap(0, self.first);
+        }
+        numbers.swap(at, pick);
+        Some(usize::from(numbers[at]))
     }
 }
 
