@@ -48,7 +48,7 @@ impl<T> Chan<T> {
     }
 
     /// The lock itself, for a select, which takes several.
-    pub(crate) fn raw_lock(&self) -> &Lock<State<T>> {
+    pub(crate) fn whole_lock(&self) -> &Lock<State<T>> {
         &self.state
     }
 

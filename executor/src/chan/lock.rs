@@ -88,7 +88,7 @@ impl Place {
 /// How a thread went into a lock, and so how it must go out.
 #[derive(Debug)]
 #[must_use = "who went in must go out"]
-pub struct Entry {
+pub(crate) struct Entry {
     /// As its owner: what it has set.
     inside: Option<&'static AtomicPtr<()>>,
 }
@@ -101,10 +101,17 @@ impl Entry {
 /// See the module.
 #[derive(Debug)]
 pub(crate) struct Lock<T> {
+    raw: RawLock,
+    value: UnsafeCell<T>,
+}
+
+/// A lock without what it guards: of one type for all channels, so that a select goes in and out of several
+/// without asking their types.
+#[derive(Debug)]
+pub struct RawLock {
     taken: AtomicU32,
     owner: AtomicPtr<Place>,
     history: UnsafeCell<History>,
-    value: UnsafeCell<T>,
 }
 
 /// Who has taken the lock lately.
@@ -116,10 +123,15 @@ struct History {
     needed: u32,
 }
 
-// SAFETY: (1) the value is reached by who is inside only, invariant 2; (2) places live for ever.
+// SAFETY: (1) the value is reached by who is inside only, invariant 2.
 unsafe impl<T: Send> Send for Lock<T> {}
 // SAFETY: as for Send.
 unsafe impl<T: Send> Sync for Lock<T> {}
+
+// SAFETY: (1) the history is reached by who has `taken` only, invariant 1; (2) places live for ever.
+unsafe impl Send for RawLock {}
+// SAFETY: as for Send.
+unsafe impl Sync for RawLock {}
 
 impl<T> Lock<T> {
     pub(crate) fn new(value: T) -> Self {
@@ -128,22 +140,31 @@ impl<T> Lock<T> {
 
     /// A lock that a thread must take `needed` times in a row to become the owner.
     pub(crate) fn with_needed(value: T, needed: u32) -> Self {
+        let history = History {
+            last: ptr::null(),
+            streak: 0,
+            needed,
+        };
         Self {
-            taken: AtomicU32::new(0),
-            owner: AtomicPtr::new(NOBODY),
-            history: UnsafeCell::new(History {
-                last: ptr::null(),
-                streak: 0,
-                needed,
-            }),
+            raw: RawLock {
+                taken: AtomicU32::new(0),
+                owner: AtomicPtr::new(NOBODY),
+                history: UnsafeCell::new(history),
+            },
             value: UnsafeCell::new(value),
         }
+    }
+
+    /// What is taken; see there.
+    #[inline]
+    pub(crate) fn raw(&self) -> &RawLock {
+        &self.raw
     }
 
     #[inline]
     pub(crate) fn lock(&self) -> Guard<'_, T> {
         Guard {
-            entry: self.acquire(0),
+            entry: self.raw.acquire(0),
             lock: self,
         }
     }
@@ -151,9 +172,26 @@ impl<T> Lock<T> {
     /// Whether this thread is the owner.
     #[cfg(test)]
     pub(crate) fn is_mine(&self) -> bool {
-        ptr::eq(self.owner.load(Ordering::Relaxed), place::here())
+        ptr::eq(self.raw.owner.load(Ordering::Relaxed), place::here())
     }
 
+    /// The value.
+    ///
+    /// # Safety
+    ///
+    /// The caller must be inside by `acquire`, and not use two of these at once.
+    #[inline]
+    #[allow(
+        clippy::mut_from_ref,
+        reason = "the lock is what makes it the only one"
+    )]
+    pub(crate) unsafe fn value(&self) -> &mut T {
+        // SAFETY: the caller's promise.
+        unsafe { &mut *self.value.get() }
+    }
+}
+
+impl RawLock {
     fn address(&self) -> *mut () {
         ptr::from_ref(self).cast_mut().cast()
     }
@@ -290,21 +328,6 @@ impl<T> Lock<T> {
             None => self.taken.store(0, Ordering::Release),
         }
     }
-
-    /// The value.
-    ///
-    /// # Safety
-    ///
-    /// The caller must be inside by `acquire`, and not use two of these at once.
-    #[inline]
-    #[allow(
-        clippy::mut_from_ref,
-        reason = "the lock is what makes it the only one"
-    )]
-    pub(crate) unsafe fn value(&self) -> &mut T {
-        // SAFETY: the caller's promise.
-        unsafe { &mut *self.value.get() }
-    }
 }
 
 /// The lock, taken.
@@ -337,6 +360,6 @@ impl<T> Drop for Guard<'_, T> {
     fn drop(&mut self) {
         let entry = std::mem::replace(&mut self.entry, Entry::SHARED);
         // SAFETY: (1) the guard was made by `lock`; (2) its borrows have ended.
-        unsafe { self.lock.release(entry) };
+        unsafe { self.lock.raw.release(entry) };
     }
 }

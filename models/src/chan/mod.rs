@@ -115,11 +115,11 @@ mod tests {
                 move || enter(&shared.0)
             });
             // Beyond the places: as a select takes the fifth of its locks.
-            let entry = shared.0.acquire(super::lock::PLACES);
+            let entry = shared.0.raw().acquire(super::lock::PLACES);
             // SAFETY: (1) the lock is held; loom watches.
             unsafe { shared.0.value() }.with_mut(|count| unsafe { *count += 1 });
             // SAFETY: (1) taken above.
-            unsafe { shared.0.release(entry) };
+            unsafe { shared.0.raw().release(entry) };
             other.join().unwrap();
             assert_eq!(entered(&shared.0), 4);
         });

@@ -213,7 +213,10 @@ impl Select {
             nodes: [Node::new(), Node::new()],
         });
         // Beyond the places: by the exchange.
-        let entries = [chans[0].acquire(PLACES), chans[1].acquire(PLACES)];
+        let entries = [
+            chans[0].raw().acquire(PLACES),
+            chans[1].raw().acquire(PLACES),
+        ];
         select.op.begin(Waker::from(sleeper.clone()));
         for (case, (chan, node)) in chans.iter().zip(&select.nodes).enumerate() {
             // SAFETY: (1) the lock is held.
@@ -225,7 +228,7 @@ impl Select {
         }
         for (chan, entry) in chans.iter().zip(entries) {
             // SAFETY: (1) taken above.
-            unsafe { chan.release(entry) };
+            unsafe { chan.raw().release(entry) };
         }
         select
     }

@@ -13,7 +13,7 @@ use std::task::{Context, Waker};
 
 use super::super::core::{Chan, Reach, wake};
 use super::super::error::{RecvError, SendError};
-use super::super::lock::Entry;
+use super::super::lock::RawLock;
 use super::super::op::{Fired, Node, Op};
 use super::super::reserve::{self, Permit};
 use super::super::state::{NotReceived, NotSent};
@@ -22,24 +22,12 @@ use super::super::state::{NotReceived, NotSent};
 ///
 /// # Safety
 ///
-/// `key` must be the same for all of a case's life and be that of the lock which `acquire` takes, and two
-/// cases with the same key must have the same lock. A node that `enqueue` links must stay linked at
-/// most until `unlink` returns.
+/// `lock` must be the same for all of a case's life, and guard what `try_commit` and `enqueue` touch. A node
+/// that `enqueue` links must stay linked at most until `unlink` returns.
 pub unsafe trait Case {
-    /// The address of the lock; 0 if the case has none, being no operation on a channel.
+    /// The lock; None if the case has none, being no operation on a channel.
     #[doc(hidden)]
-    fn key(&self) -> usize;
-
-    /// Takes the lock, as number `at` of those that the select takes at once.
-    #[doc(hidden)]
-    fn acquire(&self, at: usize) -> Entry;
-
-    /// # Safety
-    ///
-    /// The lock must have been taken by `acquire`, of this case or of one with the same key, which returned
-    /// `entry`.
-    #[doc(hidden)]
-    unsafe fn release(&self, entry: Entry);
+    fn lock(&self) -> Option<&RawLock>;
 
     /// Commits, if that can be done at once.
     ///
@@ -99,19 +87,9 @@ pub trait TakeOutput {
 /// The methods of `Case` that are the same for all operations on channels.
 macro_rules! lock_of_chan {
     () => {
-        fn key(&self) -> usize {
-            std::ptr::from_ref(self.reach.chan()).addr()
-        }
-
         #[inline]
-        fn acquire(&self, at: usize) -> Entry {
-            self.reach.chan().raw_lock().acquire(at)
-        }
-
-        #[inline]
-        unsafe fn release(&self, entry: Entry) {
-            // SAFETY: the caller's promise.
-            unsafe { self.reach.chan().raw_lock().release(entry) };
+        fn lock(&self) -> Option<&RawLock> {
+            Some(self.reach.chan().whole_lock().raw())
         }
 
         #[inline]
@@ -120,11 +98,11 @@ macro_rules! lock_of_chan {
             _: &mut Context<'_>,
             wakers: &mut Vec<Waker>,
         ) -> bool {
-            let entry = self.acquire(0);
+            let entry = self.reach.chan().whole_lock().raw().acquire(0);
             // SAFETY: (1) the lock is held; (2) no node is linked, says the caller.
             let commits = unsafe { self.as_mut().try_commit(wakers) };
             // SAFETY: (1) taken above.
-            unsafe { self.release(entry) };
+            unsafe { self.reach.chan().whole_lock().raw().release(entry) };
             commits
         }
     };
@@ -212,7 +190,7 @@ unsafe impl<T, R: Reach<T>> Case for RecvCase<T, R> {
         // SAFETY: (1) the node stays where it is.
         let this = unsafe { self.get_unchecked_mut() };
         // SAFETY: (1) the lock is held, says the caller.
-        let state = unsafe { this.reach.chan().raw_lock().value() };
+        let state = unsafe { this.reach.chan().whole_lock().value() };
         this.output = match state.try_recv() {
             Ok((value, waker)) => {
                 wakers.extend(waker);
@@ -228,7 +206,7 @@ unsafe impl<T, R: Reach<T>> Case for RecvCase<T, R> {
         // SAFETY: (1) the node stays where it is.
         let this = unsafe { self.get_unchecked_mut() };
         // SAFETY: (1) the lock is held, says the caller.
-        let state = unsafe { this.reach.chan().raw_lock().value() };
+        let state = unsafe { this.reach.chan().whole_lock().value() };
         this.queued = true;
         this.node.prepare(op, case, std::ptr::null_mut());
         // SAFETY: (1) we are pinned; (2) the node is unlinked before we go, if only by our drop.
@@ -328,7 +306,7 @@ unsafe impl<T> Case for SendCase<'_, T> {
         // SAFETY: (1) node and slot stay where they are.
         let this = unsafe { self.get_unchecked_mut() };
         // SAFETY: (1) the lock is held, says the caller.
-        let state = unsafe { this.reach.raw_lock().value() };
+        let state = unsafe { this.reach.whole_lock().value() };
         if !this.holds {
             // A select that was forgotten has sent it.
             this.output = Some(Ok(()));
@@ -353,7 +331,7 @@ unsafe impl<T> Case for SendCase<'_, T> {
         // SAFETY: (1) the node stays where it is.
         let this = unsafe { self.get_unchecked_mut() };
         // SAFETY: (1) the lock is held, says the caller.
-        let state = unsafe { this.reach.raw_lock().value() };
+        let state = unsafe { this.reach.whole_lock().value() };
         this.queued = true;
         this.node.prepare(op, case, this.slot.get().cast());
         // SAFETY: as in `RecvCase`.
@@ -441,17 +419,8 @@ impl<T> TakeOutput for SendOptCase<'_, T> {
 
 // SAFETY: as for the send within.
 unsafe impl<T> Case for SendOptCase<'_, T> {
-    fn key(&self) -> usize {
-        self.send.key()
-    }
-
-    fn acquire(&self, at: usize) -> Entry {
-        self.send.acquire(at)
-    }
-
-    unsafe fn release(&self, entry: Entry) {
-        // SAFETY: the caller's promise.
-        unsafe { self.send.release(entry) };
+    fn lock(&self) -> Option<&RawLock> {
+        self.send.lock()
     }
 
     unsafe fn try_commit(self: Pin<&mut Self>, wakers: &mut Vec<Waker>) -> bool {
@@ -533,7 +502,7 @@ unsafe impl<T> Case for ReserveCase<'_, T> {
         // SAFETY: (1) the node stays where it is.
         let this = unsafe { self.get_unchecked_mut() };
         // SAFETY: (1) the lock is held, says the caller.
-        let state = unsafe { this.reach.raw_lock().value() };
+        let state = unsafe { this.reach.whole_lock().value() };
         this.output = match state.try_reserve() {
             Ok(()) => Some(Ok(Permit::new(this.reach))),
             Err(NotReceived::Closed) => Some(Err(SendError(()))),
@@ -546,7 +515,7 @@ unsafe impl<T> Case for ReserveCase<'_, T> {
         // SAFETY: (1) the node stays where it is.
         let this = unsafe { self.get_unchecked_mut() };
         // SAFETY: (1) the lock is held, says the caller.
-        let state = unsafe { this.reach.raw_lock().value() };
+        let state = unsafe { this.reach.whole_lock().value() };
         this.queued = true;
         this.node.prepare(op, case, std::ptr::null_mut());
         // SAFETY: as in `RecvCase`.

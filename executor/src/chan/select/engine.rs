@@ -27,6 +27,7 @@ use std::task::{Context, Poll, Waker, ready};
 use gopark_net::note::{self, WaitReason};
 
 use super::super::core::wake_all;
+use super::super::lock::PLACES;
 use super::super::op::Op;
 use super::case::Case;
 use super::locks::Locks;
@@ -152,7 +153,8 @@ impl<C: Cases, S> Selecting<'_, C, S> {
     }
 
     fn has_futures(&mut self) -> bool {
-        self.cases.raw().iter().any(|case| case.get().key() == 0)
+        let is_future = |case: &Raw| case.get().lock().is_none();
+        self.cases.raw().iter().any(is_future)
     }
 
     fn order(&mut self) -> Order {
@@ -161,29 +163,60 @@ impl<C: Cases, S> Selecting<'_, C, S> {
 
     /// One round; Pending after step 3.
     fn round(&mut self, cx: &mut Context<'_>, wakers: &mut Vec<Waker>) -> Poll<usize> {
+        if !self.has_default {
+            for index in self.order() {
+                // SAFETY: (1) in a round no node is linked.
+                if unsafe { self.case(index).try_alone(cx, wakers) } {
+                    return Poll::Ready(index);
+                }
+            }
+        }
+        if self.cases.raw().len() <= PLACES {
+            self.round_at_once::<PLACES>(cx, wakers)
+        } else {
+            self.round_of_many(cx, wakers)
+        }
+    }
+
+    /// Apart, for the room that it takes up on the stack.
+    #[inline(never)]
+    fn round_of_many(&mut self, cx: &mut Context<'_>, wakers: &mut Vec<Waker>) -> Poll<usize> {
+        self.round_at_once::<MAX_CASES>(cx, wakers)
+    }
+
+    /// The rest of it, for up to `N` cases.
+    #[inline]
+    fn round_at_once<const N: usize>(
+        &mut self,
+        cx: &mut Context<'_>,
+        wakers: &mut Vec<Waker>,
+    ) -> Poll<usize> {
+        let mut locks = Locks::<N>::of(self.cases.raw());
         // With a default, a channel's turn comes when all are locked.
-        let futures_only = self.has_default;
-        if !futures_only || self.has_futures() {
+        if self.has_default && locks.are_fewer_than_cases() {
             for index in self.order() {
                 let case = self.case(index);
                 // SAFETY: (1) in a round no node is linked.
-                if (!futures_only || case.key() == 0) && unsafe { case.try_alone(cx, wakers) } {
+                if case.lock().is_none() && unsafe { case.try_alone(cx, wakers) } {
                     return Poll::Ready(index);
                 }
             }
         }
         // Cloning may run anybody's code, so it is done before the locks are taken.
         let waker = (!self.has_default).then(|| cx.waker().clone());
-        let locks = Locks::take(self.cases.raw());
+        // SAFETY: (1) the cases, which have the locks, are borrowed for longer than this.
+        unsafe { locks.take() };
         for index in self.order() {
             // SAFETY: (1) all locks are held; (2) in a round no node is linked.
             if unsafe { self.case(index).try_commit(wakers) } {
-                locks.release(self.cases.raw());
+                // SAFETY: (1) taken above.
+                unsafe { locks.release() };
                 return Poll::Ready(index);
             }
         }
         let Some(waker) = waker else {
-            locks.release(self.cases.raw());
+            // SAFETY: (1) taken above.
+            unsafe { locks.release() };
             return Poll::Ready(DEFAULT);
         };
         self.op.begin(waker);
@@ -193,7 +226,8 @@ impl<C: Cases, S> Selecting<'_, C, S> {
             // operation goes.
             unsafe { case.pin().enqueue(op, index as u32, wakers) };
         }
-        locks.release(self.cases.raw());
+        // SAFETY: (1) taken above.
+        unsafe { locks.release() };
         Poll::Pending
     }
 
@@ -207,7 +241,7 @@ impl<C: Cases, S> Selecting<'_, C, S> {
             index
         });
         for (index, case) in self.cases.raw().iter_mut().enumerate() {
-            if Some(index) != chosen && case.get().key() != 0 {
+            if Some(index) != chosen {
                 case.pin().unlink();
             }
         }

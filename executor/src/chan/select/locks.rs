@@ -2,99 +2,110 @@
 //! for each other, and each once, for several cases may be of one channel.
 
 use std::mem;
+use std::ptr;
 
-use super::super::lock::{Entry, PLACES};
-use super::engine::{MAX_CASES, Raw};
+use super::super::lock::{Entry, PLACES, RawLock};
+use super::engine::Raw;
 
-/// See the module. What was taken must be given back by `release`.
-#[must_use = "locks that were taken must be given back"]
-pub(super) struct Locks {
-    /// Cases with one lock each, by its address.
-    order: [u8; MAX_CASES],
+/// The locks of up to `N` cases, in their order.
+pub(super) struct Locks<const N: usize> {
+    locks: [*const RawLock; N],
     len: usize,
+    cases: usize,
     /// How the first were taken. The others were all taken the same way.
     entries: [Entry; PLACES],
 }
 
-impl Locks {
+impl<const N: usize> Locks<N> {
     #[inline]
-    pub(super) fn take(cases: &[Raw]) -> Self {
-        let mut order = [0; MAX_CASES];
-        let len = if cases.len() <= PLACES {
-            sort_few(cases, &mut order)
-        } else {
-            sort(cases, &mut order)
+    pub(super) fn of(cases: &[Raw]) -> Self {
+        let mut of = Self {
+            locks: [ptr::null(); N],
+            len: 0,
+            cases: cases.len(),
+            entries: [const { Entry::SHARED }; PLACES],
         };
-        let mut entries = [const { Entry::SHARED }; PLACES];
-        for (at, &index) in order[..len].iter().enumerate() {
-            let entry = cases[usize::from(index)].get().acquire(at);
-            if at < PLACES {
-                entries[at] = entry;
-            }
+        let all = cases.iter().filter_map(|case| case.get().lock());
+        if N <= PLACES {
+            all.for_each(|lock| of.insert(lock));
+        } else {
+            all.for_each(|lock| of.push(lock));
+            of.sort();
         }
-        Self {
-            order,
-            len,
-            entries,
-        }
+        of
     }
 
-    /// Gives all back. `cases` must be those of `take`.
+    /// Whether a case has no lock, or shares one with another.
     #[inline]
-    pub(super) fn release(mut self, cases: &[Raw]) {
-        for (at, &index) in self.order[..self.len].iter().enumerate() {
-            let entry = self.entries.get_mut(at);
-            let entry = entry.map_or(Entry::SHARED, |entry| mem::replace(entry, Entry::SHARED));
-            // SAFETY: (1) `take` took it, by this case, and beyond the places so.
-            unsafe { cases[usize::from(index)].get().release(entry) };
-        }
+    pub(super) fn are_fewer_than_cases(&self) -> bool {
+        self.len < self.cases
     }
-}
 
-/// Puts cases into order, one for each lock, and says how many. Asks each for its key once, and does without
-/// the kilobyte that `sort` fills.
-#[inline]
-fn sort_few(cases: &[Raw], order: &mut [u8; MAX_CASES]) -> usize {
-    let mut keys = [0; PLACES];
-    let mut len = 0;
-    for (index, case) in cases.iter().enumerate() {
-        let key = case.get().key();
-        if key == 0 || keys[..len].contains(&key) {
-            continue;
+    #[inline]
+    fn push(&mut self, lock: *const RawLock) {
+        self.locks[self.len] = lock;
+        self.len += 1;
+    }
+
+    /// Puts a lock in its place, unless it is there; for few.
+    #[inline]
+    fn insert(&mut self, lock: *const RawLock) {
+        if self.locks[..self.len].contains(&lock) {
+            return;
         }
-        let mut at = len;
-        while at > 0 && keys[at - 1] > key {
-            keys[at] = keys[at - 1];
-            order[at] = order[at - 1];
+        let mut at = self.len;
+        while at > 0 && self.locks[at - 1] > lock {
+            self.locks[at] = self.locks[at - 1];
             at -= 1;
         }
-        keys[at] = key;
-        order[at] = index as u8;
-        len += 1;
+        self.locks[at] = lock;
+        self.len += 1;
     }
-    len
-}
 
-/// The same for any number.
-fn sort(cases: &[Raw], order: &mut [u8; MAX_CASES]) -> usize {
-    let mut keyed = [(0, 0); MAX_CASES];
-    let mut count = 0;
-    for (index, case) in cases.iter().enumerate() {
-        let key = case.get().key();
-        if key != 0 {
-            keyed[count] = (key, index as u8);
-            count += 1;
+    /// The same for all that were pushed.
+    fn sort(&mut self) {
+        let locks = &mut self.locks[..self.len];
+        locks.sort_unstable();
+        let mut len = 0;
+        for at in 0..locks.len() {
+            if len == 0 || locks[len - 1] != locks[at] {
+                locks[len] = locks[at];
+                len += 1;
+            }
+        }
+        self.len = len;
+    }
+
+    /// Takes all; `release` must follow.
+    ///
+    /// # Safety
+    ///
+    /// The cases must live until then.
+    #[inline]
+    pub(super) unsafe fn take(&mut self) {
+        for (at, &lock) in self.locks[..self.len].iter().enumerate() {
+            // SAFETY: (1) it is that of a case, which lives, says the caller.
+            let entry = unsafe { &*lock }.acquire(at);
+            if at < PLACES {
+                self.entries[at] = entry;
+            }
         }
     }
-    keyed[..count].sort_unstable();
-    let mut len = 0;
-    let mut last = 0;
-    for &(key, index) in &keyed[..count] {
-        if key != last {
-            last = key;
-            order[len] = index;
-            len += 1;
+
+    /// Gives all back.
+    ///
+    /// # Safety
+    ///
+    /// They must have been taken by `take`.
+    #[inline]
+    pub(super) unsafe fn release(&mut self) {
+        for (at, &lock) in self.locks[..self.len].iter().enumerate() {
+            let entry = self.entries.get_mut(at);
+            let entry = entry.map_or(Entry::SHARED, |entry| mem::replace(entry, Entry::SHARED));
+            // SAFETY: (1) the promise of who called `take`.
+            let lock = unsafe { &*lock };
+            // SAFETY: (1) `take` took it, and beyond the places so.
+            unsafe { lock.release(entry) };
         }
     }
-    len
 }

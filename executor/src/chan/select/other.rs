@@ -5,7 +5,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
 
-use super::super::lock::Entry;
+use super::super::lock::RawLock;
 use super::super::op::{Fired, Op};
 use super::case::{Case, TakeOutput};
 
@@ -39,15 +39,9 @@ impl<F: Future> TakeOutput for FutureCase<F> {
 
 // SAFETY: (1) it has no lock and no node.
 unsafe impl<F: Future> Case for FutureCase<F> {
-    fn key(&self) -> usize {
-        0
+    fn lock(&self) -> Option<&RawLock> {
+        None
     }
-
-    fn acquire(&self, _: usize) -> Entry {
-        Entry::SHARED
-    }
-
-    unsafe fn release(&self, _: Entry) {}
 
     unsafe fn try_commit(self: Pin<&mut Self>, _: &mut Vec<Waker>) -> bool {
         false
@@ -93,20 +87,9 @@ impl<C: TakeOutput> TakeOutput for Option<C> {
 
 // SAFETY: as for the case within; None has no lock and no node.
 unsafe impl<C: Case> Case for Option<C> {
-    fn key(&self) -> usize {
-        // An address that no channel has, with the lowest place in the order: it is polled as a future.
-        self.as_ref().map_or(0, C::key)
-    }
-
-    fn acquire(&self, at: usize) -> Entry {
-        self.as_ref().map_or(Entry::SHARED, |case| case.acquire(at))
-    }
-
-    unsafe fn release(&self, entry: Entry) {
-        if let Some(case) = self {
-            // SAFETY: the caller's promise.
-            unsafe { case.release(entry) };
-        }
+    fn lock(&self) -> Option<&RawLock> {
+        // Without an operation it is polled as a future.
+        self.as_ref().and_then(C::lock)
     }
 
     unsafe fn try_commit(self: Pin<&mut Self>, wakers: &mut Vec<Waker>) -> bool {
