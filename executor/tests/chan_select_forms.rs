@@ -367,3 +367,31 @@ fn the_default_beside_sends_is_decided_at_one_moment() {
         });
     }
 }
+
+#[test]
+fn a_list_of_many_cases_of_two_channels_goes_on_after_selects_that_gave_up() {
+    let ((to_a, a), (to_b, b)) = (chan::bounded::<usize>(1), chan::bounded::<usize>(1));
+    let mut list = chan::Select::new_biased();
+    for _ in 0..5 {
+        list.recv(&a);
+        list.recv(&b);
+    }
+    assert!(list.remove(0));
+    assert!(!list.remove(0) && !list.remove(10));
+    gopark::block_on(async {
+        for round in 1..=3 {
+            {
+                let mut waiting = std::pin::pin!(list.select());
+                assert!(futures::poll!(&mut waiting).is_pending());
+            }
+            assert!(list.try_select().is_none());
+            to_b.try_send(round).unwrap();
+            let mut selected = list.select().await;
+            assert_eq!(selected.index(), 2 * round - 1);
+            assert_eq!(selected.recv(&b), Ok(round));
+        }
+        to_a.try_send(4).unwrap();
+        let mut selected = list.select().await;
+        assert_eq!((selected.index(), selected.recv(&a)), (2, Ok(4)));
+    });
+}

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::future::Future;
+use std::mem;
 use std::pin::Pin;
 
 use super::super::core::Chan;
@@ -9,7 +10,7 @@ use super::super::error::{RecvError, SendError};
 use super::super::receiver::Receiver;
 use super::super::sender::Sender;
 use super::case::{Case, RecvCase, SendCase};
-use super::engine::{DEFAULT, Selecting};
+use super::engine::{DEFAULT, Raw, Selecting, erase};
 use super::other::FutureCase;
 use super::wait;
 
@@ -40,7 +41,13 @@ use super::wait;
 pub struct Select<'a> {
     /// None once it was chosen or removed, so that the numbers stay.
     cases: Vec<Option<Entry<'a>>>,
+    /// Those that are left, and their numbers, in order: kept, for to collect them anew for each select was
+    /// most of what one cost.
+    left: Vec<Raw>,
+    numbers: Vec<usize>,
     biased: bool,
+    /// A select has begun and not ended: if it was forgotten, it has left its nodes queued.
+    begun: bool,
 }
 
 struct Entry<'a> {
@@ -57,7 +64,7 @@ enum Kind {
     Future,
 }
 
-// SAFETY: (1) the cases are Send; `chan` is an address to compare with.
+// SAFETY: (1) the cases, to which `left` points, are Send; `chan` is an address to compare with.
 unsafe impl Send for Select<'_> {}
 
 impl<'a> Select<'a> {
@@ -74,9 +81,12 @@ impl<'a> Select<'a> {
         }
     }
 
-    fn push(&mut self, entry: Entry<'a>) -> usize {
+    fn push(&mut self, mut entry: Entry<'a>) -> usize {
+        let number = self.cases.len();
+        self.left.push(erase(entry.case.as_mut()));
+        self.numbers.push(number);
         self.cases.push(Some(entry));
-        self.cases.len() - 1
+        number
     }
 
     /// Adds a receive, and returns its number.
@@ -112,7 +122,11 @@ impl<'a> Select<'a> {
 
     /// Takes a case out; true if it was there. The other numbers stay.
     pub fn remove(&mut self, index: usize) -> bool {
-        self.cases.get_mut(index).and_then(Option::take).is_some()
+        let Ok(at) = self.numbers.binary_search(&index) else {
+            return false;
+        };
+        drop(self.take(at));
+        true
     }
 
     /// Waits for one of the cases. Without any it waits for ever.
@@ -125,10 +139,9 @@ impl<'a> Select<'a> {
     ///
     /// Panics if there are more than 64 cases.
     pub async fn select(&mut self) -> Selected<'a> {
-        let biased = self.biased;
-        let (pins, numbers) = self.pins();
-        let chosen = Selecting::of_list(pins, (), biased, false).await;
-        self.take(numbers[chosen])
+        let chosen = self.begin(false).await;
+        self.begun = false;
+        self.take(chosen)
     }
 
     /// Blocks the thread until one of the cases has happened.
@@ -137,10 +150,9 @@ impl<'a> Select<'a> {
     ///
     /// Panics if there are more than 64 cases.
     pub fn select_blocking(&mut self) -> Selected<'a> {
-        let biased = self.biased;
-        let (pins, numbers) = self.pins();
-        let chosen = wait(Selecting::of_list(pins, (), biased, false));
-        self.take(numbers[chosen])
+        let chosen = wait(self.begin(false));
+        self.begun = false;
+        self.take(chosen)
     }
 
     /// One of the cases that are ready, if any is at this moment.
@@ -149,32 +161,29 @@ impl<'a> Select<'a> {
     ///
     /// Panics if there are more than 64 cases.
     pub fn try_select(&mut self) -> Option<Selected<'a>> {
-        let biased = self.biased;
-        let (pins, numbers) = self.pins();
-        let chosen = wait(Selecting::of_list(pins, (), biased, true));
-        (chosen != DEFAULT).then(|| self.take(numbers[chosen]))
+        let chosen = wait(self.begin(true));
+        self.begun = false;
+        (chosen != DEFAULT).then(|| self.take(chosen))
     }
 
-    /// The cases that are left, and their numbers.
-    fn pins(&mut self) -> (Vec<Pin<&mut (dyn Case + '_)>>, Vec<usize>) {
-        let mut numbers = Vec::with_capacity(self.cases.len());
-        let mut pins: Vec<Pin<&mut (dyn Case + '_)>> = Vec::with_capacity(self.cases.len());
-        for (number, entry) in self.cases.iter_mut().enumerate() {
-            if let Some(entry) = entry {
-                // A `select` before this one may have been forgotten while it waited.
-                entry.case.as_mut().reclaim();
-                numbers.push(number);
-                pins.push(entry.case.as_mut());
-            }
+    /// A select over the cases that are left.
+    fn begin(&mut self, has_default: bool) -> Selecting<'_, &mut [Raw], ()> {
+        if mem::replace(&mut self.begun, true) {
+            self.left.iter_mut().for_each(|case| case.pin().reclaim());
         }
-        (pins, numbers)
+        // SAFETY: (1) those in `left` are Send, and in `cases` while we are borrowed, exclusively; (2) their
+        // boxes may have been moved since, but not they, which are pinned.
+        unsafe { Selecting::of_list(&mut self.left, self.biased, has_default) }
     }
 
-    fn take(&mut self, index: usize) -> Selected<'a> {
+    /// Takes out number `at` of the cases that are left.
+    fn take(&mut self, at: usize) -> Selected<'a> {
+        self.left.remove(at);
+        let index = self.numbers.remove(at);
         let entry = self.cases[index].take();
         Selected {
             index,
-            entry: entry.expect("a case that is left was chosen"),
+            entry: entry.expect("what is left is there"),
         }
     }
 }

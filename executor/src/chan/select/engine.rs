@@ -58,14 +58,14 @@ impl<const N: usize> Cases for [Raw; N] {
     }
 }
 
-impl Cases for Vec<Raw> {
+impl Cases for &mut [Raw] {
     fn raw(&mut self) -> &mut [Raw] {
         self
     }
 }
 
 /// Takes the lifetime from a borrow.
-fn erase(case: Pin<&mut (dyn Case + '_)>) -> Raw {
+pub(super) fn erase(case: Pin<&mut (dyn Case + '_)>) -> Raw {
     // SAFETY: (1) nothing is moved out of the pin.
     let case: *mut (dyn Case + '_) = unsafe { case.get_unchecked_mut() };
     // SAFETY: (1) the types differ in a lifetime only, which `Selecting` keeps instead.
@@ -75,9 +75,9 @@ fn erase(case: Pin<&mut (dyn Case + '_)>) -> Raw {
 }
 
 impl Raw {
-    fn pin(&mut self) -> Pin<&mut (dyn Case + '_)> {
-        // SAFETY: (1) `Selecting` holds the borrow that this was made from, and lends it out to one
-        // at a time, for it is borrowed itself.
+    pub(super) fn pin(&mut self) -> Pin<&mut (dyn Case + '_)> {
+        // SAFETY: (1) `Selecting` holds the borrow that this was made from, or a list what it points to, and
+        // lends it out to one at a time, for it is borrowed itself.
         let case = unsafe { self.0.as_mut() };
         // SAFETY: (1) it was pinned.
         unsafe { Pin::new_unchecked(case) }
@@ -118,15 +118,14 @@ impl<'c, const N: usize, S> Selecting<'c, [Raw; N], S> {
     }
 }
 
-impl<'c, S> Selecting<'c, Vec<Raw>, S> {
+impl<'c> Selecting<'c, &'c mut [Raw], ()> {
     /// A select of a list.
-    pub(super) fn of_list(
-        cases: Vec<Pin<&'c mut (dyn Case + 'c)>>,
-        _sample: S,
-        biased: bool,
-        has_default: bool,
-    ) -> Self {
-        Self::over(cases.into_iter().map(erase).collect(), biased, has_default)
+    ///
+    /// # Safety
+    ///
+    /// The cases must be Send, and live for 'c, in which nobody else may use them.
+    pub(super) unsafe fn of_list(cases: &'c mut [Raw], biased: bool, has_default: bool) -> Self {
+        Self::over(cases, biased, has_default)
     }
 }
 
