@@ -2,7 +2,7 @@
 //! other future.
 //!
 //! A select that is forgotten instead of dropped leaves its nodes queued. Its cases, which may lie
-//! elsewhere, take them back when they are dropped: `queued` says so.
+//! elsewhere, take them back when they are dropped: `occupied` says so.
 
 use std::cell::UnsafeCell;
 use std::fmt;
@@ -124,11 +124,46 @@ macro_rules! output_of {
     };
 }
 
+/// Where the node of a case is, once it has to wait: most need not, and save the making of it.
+struct Place {
+    /// Whether the node was made, and may be linked.
+    occupied: bool,
+    node: MaybeUninit<Node>,
+}
+
+impl Place {
+    #[inline]
+    const fn new() -> Self {
+        Self {
+            occupied: false,
+            node: MaybeUninit::uninit(),
+        }
+    }
+
+    /// Makes a node that is to be linked.
+    fn occupy(&mut self, op: *const Op, case: u32, value: *mut ()) -> &Node {
+        debug_assert!(!self.occupied);
+        self.occupied = true;
+        let node = self.node.write(Node::new());
+        node.prepare(op, case, value);
+        node
+    }
+
+    /// The node that may be linked still; the place is free from now on.
+    #[inline]
+    fn vacate(&mut self) -> Option<&Node> {
+        if !std::mem::take(&mut self.occupied) {
+            return None;
+        }
+        // SAFETY: (1) occupied: it was made.
+        Some(unsafe { self.node.assume_init_ref() })
+    }
+}
+
 /// A receive.
 pub struct RecvCase<T, R: Reach<T>> {
     reach: R,
-    node: Node,
-    queued: bool,
+    place: Place,
     output: Option<Result<T, RecvError>>,
     _pin: PhantomPinned,
 }
@@ -137,8 +172,7 @@ impl<T, R: Reach<T>> RecvCase<T, R> {
     pub(in super::super) fn new(reach: R) -> Self {
         Self {
             reach,
-            node: Node::new(),
-            queued: false,
+            place: Place::new(),
             output: None,
             _pin: PhantomPinned,
         }
@@ -148,13 +182,20 @@ impl<T, R: Reach<T>> RecvCase<T, R> {
 impl<T, R: Reach<T>> RecvCase<T, R> {
     #[inline]
     fn take_back(&mut self) {
-        if !std::mem::take(&mut self.queued) {
-            return;
+        if self.place.occupied {
+            self.take_back_slow();
         }
+    }
+
+    #[cold]
+    fn take_back_slow(&mut self) {
+        let Some(node) = self.place.vacate() else {
+            return;
+        };
         let mut state = self.reach.chan().lock();
-        state.receivers.unlink(&self.node);
+        state.receivers.unlink(node);
         // SAFETY: (1) queued: the select was forgotten, so its operation is where it was.
-        let promised = unsafe { self.node.was_fired_with(Fired::Promised) };
+        let promised = unsafe { node.was_fired_with(Fired::Promised) };
         let waker = promised.then(|| state.break_promise()).flatten();
         drop(state);
         wake(waker);
@@ -162,6 +203,7 @@ impl<T, R: Reach<T>> RecvCase<T, R> {
 }
 
 impl<T, R: Reach<T>> Drop for RecvCase<T, R> {
+    #[inline]
     fn drop(&mut self) {
         self.take_back();
     }
@@ -207,17 +249,16 @@ unsafe impl<T, R: Reach<T>> Case for RecvCase<T, R> {
         let this = unsafe { self.get_unchecked_mut() };
         // SAFETY: (1) the lock is held, says the caller.
         let state = unsafe { this.reach.chan().whole_lock().value() };
-        this.queued = true;
-        this.node.prepare(op, case, std::ptr::null_mut());
+        let node = this.place.occupy(op, case, std::ptr::null_mut());
         // SAFETY: (1) we are pinned; (2) the node is unlinked before we go, if only by our drop.
-        unsafe { state.receivers.push(&this.node) };
+        unsafe { state.receivers.push(node) };
         wakers.extend(state.grant_for_receiver(op));
     }
 
     fn conclude(self: Pin<&mut Self>, what: Fired, keep: bool, wakers: &mut Vec<Waker>) {
         // SAFETY: (1) the node stays where it is.
         let this = unsafe { self.get_unchecked_mut() };
-        this.queued = false;
+        this.place.vacate();
         let mut state = this.reach.chan().lock();
         if what != Fired::Promised {
             this.output = keep.then_some(Err(RecvError));
@@ -231,8 +272,9 @@ unsafe impl<T, R: Reach<T>> Case for RecvCase<T, R> {
     fn unlink(self: Pin<&mut Self>) {
         // SAFETY: (1) the node stays where it is.
         let this = unsafe { self.get_unchecked_mut() };
-        this.queued = false;
-        this.reach.chan().lock().receivers.unlink(&this.node);
+        if let Some(node) = this.place.vacate() {
+            this.reach.chan().lock().receivers.unlink(node);
+        }
     }
 
     fn reclaim(self: Pin<&mut Self>) {
@@ -249,8 +291,7 @@ unsafe impl<T, R: Reach<T>> Case for RecvCase<T, R> {
 /// A send.
 pub struct SendCase<'a, T> {
     reach: &'a Chan<T>,
-    node: Node,
-    queued: bool,
+    place: Place,
     /// `holds` says whether there is a value in it. Touched by who fires the node, or else by the owner.
     slot: UnsafeCell<MaybeUninit<T>>,
     holds: bool,
@@ -267,8 +308,7 @@ impl<'a, T> SendCase<'a, T> {
     pub(in super::super) fn new(reach: &'a Chan<T>, value: T) -> Self {
         Self {
             reach,
-            node: Node::new(),
-            queued: false,
+            place: Place::new(),
             slot: UnsafeCell::new(MaybeUninit::new(value)),
             holds: true,
             output: None,
@@ -278,13 +318,20 @@ impl<'a, T> SendCase<'a, T> {
 
     #[inline]
     fn take_back(&mut self) {
-        if !std::mem::take(&mut self.queued) {
-            return;
+        if self.place.occupied {
+            self.take_back_slow();
         }
+    }
+
+    #[cold]
+    fn take_back_slow(&mut self) {
+        let Some(node) = self.place.vacate() else {
+            return;
+        };
         let mut state = self.reach.lock();
-        state.senders.unlink(&self.node);
+        state.senders.unlink(node);
         // SAFETY: (1) queued: the select was forgotten, so its operation is where it was.
-        self.holds &= unsafe { !self.node.was_fired_with(Fired::Sent) };
+        self.holds &= unsafe { !node.was_fired_with(Fired::Sent) };
     }
 
     fn take_value(&mut self) -> T {
@@ -332,16 +379,15 @@ unsafe impl<T> Case for SendCase<'_, T> {
         let this = unsafe { self.get_unchecked_mut() };
         // SAFETY: (1) the lock is held, says the caller.
         let state = unsafe { this.reach.whole_lock().value() };
-        this.queued = true;
-        this.node.prepare(op, case, this.slot.get().cast());
+        let node = this.place.occupy(op, case, this.slot.get().cast());
         // SAFETY: as in `RecvCase`.
-        unsafe { state.senders.push(&this.node) };
+        unsafe { state.senders.push(node) };
     }
 
     fn conclude(self: Pin<&mut Self>, what: Fired, keep: bool, _: &mut Vec<Waker>) {
         // SAFETY: (1) node and slot stay where they are.
         let this = unsafe { self.get_unchecked_mut() };
-        this.queued = false;
+        this.place.vacate();
         // Passes through the lock: op rule 4.
         drop(this.reach.lock());
         if what == Fired::Sent {
@@ -356,8 +402,9 @@ unsafe impl<T> Case for SendCase<'_, T> {
     fn unlink(self: Pin<&mut Self>) {
         // SAFETY: (1) the node stays where it is.
         let this = unsafe { self.get_unchecked_mut() };
-        this.queued = false;
-        this.reach.lock().senders.unlink(&this.node);
+        if let Some(node) = this.place.vacate() {
+            this.reach.lock().senders.unlink(node);
+        }
     }
 
     fn reclaim(self: Pin<&mut Self>) {
@@ -372,6 +419,7 @@ unsafe impl<T> Case for SendCase<'_, T> {
 }
 
 impl<T> Drop for SendCase<'_, T> {
+    #[inline]
     fn drop(&mut self) {
         self.take_back();
         if self.holds {
@@ -466,8 +514,7 @@ impl<T> Drop for SendOptCase<'_, T> {
 /// A reservation.
 pub struct ReserveCase<'a, T> {
     reach: &'a Chan<T>,
-    node: Node,
-    queued: bool,
+    place: Place,
     output: Option<Result<Permit<'a, T>, SendError<()>>>,
     _pin: PhantomPinned,
 }
@@ -476,8 +523,7 @@ impl<'a, T> ReserveCase<'a, T> {
     pub(in super::super) fn new(reach: &'a Chan<T>) -> Self {
         Self {
             reach,
-            node: Node::new(),
-            queued: false,
+            place: Place::new(),
             output: None,
             _pin: PhantomPinned,
         }
@@ -486,8 +532,8 @@ impl<'a, T> ReserveCase<'a, T> {
 
 impl<T> Drop for ReserveCase<'_, T> {
     fn drop(&mut self) {
-        if self.queued {
-            self.reach.lock().senders.unlink(&self.node);
+        if let Some(node) = self.place.vacate() {
+            self.reach.lock().senders.unlink(node);
         }
     }
 }
@@ -516,16 +562,15 @@ unsafe impl<T> Case for ReserveCase<'_, T> {
         let this = unsafe { self.get_unchecked_mut() };
         // SAFETY: (1) the lock is held, says the caller.
         let state = unsafe { this.reach.whole_lock().value() };
-        this.queued = true;
-        this.node.prepare(op, case, std::ptr::null_mut());
+        let node = this.place.occupy(op, case, std::ptr::null_mut());
         // SAFETY: as in `RecvCase`.
-        unsafe { state.senders.push(&this.node) };
+        unsafe { state.senders.push(node) };
     }
 
     fn conclude(self: Pin<&mut Self>, what: Fired, keep: bool, wakers: &mut Vec<Waker>) {
         // SAFETY: (1) the node stays where it is.
         let this = unsafe { self.get_unchecked_mut() };
-        this.queued = false;
+        this.place.vacate();
         let mut state = this.reach.lock();
         if !keep {
             if what == Fired::Granted {
@@ -540,8 +585,9 @@ unsafe impl<T> Case for ReserveCase<'_, T> {
     fn unlink(self: Pin<&mut Self>) {
         // SAFETY: (1) the node stays where it is.
         let this = unsafe { self.get_unchecked_mut() };
-        this.queued = false;
-        this.reach.lock().senders.unlink(&this.node);
+        if let Some(node) = this.place.vacate() {
+            this.reach.lock().senders.unlink(node);
+        }
     }
 
     fn output_slot(self: Pin<&mut Self>) -> *mut () {

@@ -248,6 +248,13 @@ impl<C: Cases, S> Selecting<'_, C, S> {
         chosen
     }
 
+    #[cold]
+    fn give_up(&mut self) {
+        let mut wakers = Vec::new();
+        self.finish(false, &mut wakers);
+        wake_all(wakers);
+    }
+
     fn poll_select(&mut self, cx: &mut Context<'_>, wakers: &mut Vec<Waker>) -> Poll<usize> {
         if !self.op.is_idle() {
             if self.op.rewake(cx.waker()).is_none() && !self.has_futures() {
@@ -284,11 +291,10 @@ impl<C: Cases, S> Future for Selecting<'_, C, S> {
 }
 
 impl<C: Cases, S> Drop for Selecting<'_, C, S> {
+    #[inline]
     fn drop(&mut self) {
         if !self.op.is_idle() {
-            let mut wakers = Vec::new();
-            self.finish(false, &mut wakers);
-            wake_all(wakers);
+            self.give_up();
         }
     }
 }
