@@ -85,7 +85,9 @@ pub use time::Duration;
 /// What the macros name.
 #[doc(hidden)]
 pub mod __private {
-    pub use crate::chan::select::{Case, FutureProbe, Probe, Selecting, TakeOutput, sample, wait};
+    pub use crate::chan::select::{
+        Case, FutureProbe, Probe, Seed, Selecting, TakeOutput, sample, wait,
+    };
     pub use gopark_macros::__select as select;
 }
 

@@ -3,7 +3,7 @@
 //! ```text
 //! select! {                            match match (Probe(e0).into_case(), …) {   // in source order
 //!     p0 = e0 => b0,                       (case0, …) => {
-//!     p1 = e1, if g => b1,                     let mut case0 = pin!(case0); …
+//!     p1 = e1, if g => b1,                     let mut case0 = pin!(Seed::grow(case0)); …
 //!     default => b2,              ==>          match Selecting::new([case0.as_mut(), …], …).await {
 //! }                                                0 => Chosen::C0(case0.as_mut().take_output()), …
 //!                                      }   }   }
@@ -129,9 +129,12 @@ impl Select {
             operands.extend(operand);
             operands.extend(code(","));
             names.extend(code(&format!("{case},")));
-            pins.extend(code(&format!(
-                "let mut {case} = ::core::pin::pin!({case});"
-            )));
+            // Made where it stays: see `Seed`.
+            let mut grown = private("Seed");
+            grown.extend(code(&format!("::grow({case})")));
+            pins.extend(code(&format!("let mut {case} = ::core::pin::pin!")));
+            pins.extend(group(Delimiter::Parenthesis, grown));
+            pins.extend(code(";"));
             references.extend(code(&format!("{case}.as_mut(),")));
             samples.extend(private("sample"));
             samples.extend(code(&format!("(&*{case}),")));

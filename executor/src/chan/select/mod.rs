@@ -13,7 +13,7 @@ pub use case::{Case, TakeOutput};
 pub use dynamic::{Select, Selected};
 use engine::Cases;
 pub use engine::Selecting;
-pub use probe::{FutureProbe, Probe, sample};
+pub use probe::{FutureProbe, Probe, Seed, sample};
 
 /// Runs a select on a plain thread; for `select_blocking!`.
 pub fn wait<C: Cases, S>(selecting: Selecting<'_, C, S>) -> usize {

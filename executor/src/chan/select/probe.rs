@@ -2,17 +2,18 @@
 //! future becomes one.
 //!
 //! The macro calls `Probe(expression).into_case()`. For the operations of channels that is a method of
-//! the type itself, which goes before that of a trait; for all else it is [`FutureProbe`]'s.
+//! the type itself, which goes before that of a trait; for all else it is [`FutureProbe`]'s. What it gives
+//! becomes the case by [`Seed::grow`], in the place where that stays.
 
-use std::future::IntoFuture;
+use std::future::{Future, IntoFuture};
 use std::marker::PhantomData;
 
-use super::super::core::Chan;
+use super::super::core::{Chan, Reach};
 use super::super::receiver::Receiver;
 use super::super::recv::Recv;
 use super::super::reserve::Reserve;
 use super::super::send::{Send, SendOpt};
-use super::case::{RecvCase, ReserveCase, SendCase, SendOptCase};
+use super::case::{Case, RecvCase, ReserveCase, SendCase, SendOptCase, TakeOutput};
 use super::other::FutureCase;
 
 /// See the module.
@@ -25,17 +26,17 @@ const BEGUN: &str = "an operation that was polled before was given to select! by
 impl<'a, T> Probe<Recv<'a, T>> {
     /// The case of a receive.
     #[inline]
-    pub fn into_case(self) -> RecvCase<T, &'a Chan<T>> {
+    pub fn into_case(self) -> RecvSeed<T, &'a Chan<T>> {
         let (chan, waiter) = self.0.parts();
         assert!(waiter.is_idle(), "{BEGUN}");
-        RecvCase::new(chan)
+        RecvSeed(chan, PhantomData)
     }
 }
 
 impl<T> Probe<Receiver<T>> {
     /// The case of a receive from a channel of one's own, such as a timer's.
-    pub fn into_case(self) -> RecvCase<T, Receiver<T>> {
-        RecvCase::new(self.0)
+    pub fn into_case(self) -> RecvSeed<T, Receiver<T>> {
+        RecvSeed(self.0, PhantomData)
     }
 }
 
@@ -63,6 +64,60 @@ impl<'a, T> Probe<Reserve<'a, T>> {
         assert!(waiter.is_idle(), "{BEGUN}");
         ReserveCase::new(chan)
     }
+}
+
+/// A receive that becomes a case where that is to lie. The case itself, with the room for its node and its
+/// message, would be moved there: a load of what was just stored, in other pieces, for which the processor
+/// waits.
+#[derive(Debug)]
+pub struct RecvSeed<T, R>(R, PhantomData<fn() -> T>);
+
+/// What becomes a case.
+pub trait Seed {
+    /// The case.
+    type Case: Case + TakeOutput;
+
+    /// The case, to be pinned where it is made.
+    fn grow(self) -> Self::Case;
+}
+
+impl<T, R: Reach<T>> Seed for RecvSeed<T, R> {
+    type Case = RecvCase<T, R>;
+
+    #[inline]
+    fn grow(self) -> Self::Case {
+        RecvCase::new(self.0)
+    }
+}
+
+impl<S: Seed> Seed for Option<S> {
+    type Case = Option<S::Case>;
+
+    #[inline]
+    fn grow(self) -> Self::Case {
+        self.map(S::grow)
+    }
+}
+
+/// Cases that are made at once.
+macro_rules! grown {
+    ($(<$($parameter:tt),*> $case:ty $(, $future:ident)?;)*) => {
+        $(impl<$($parameter),*> Seed for $case $(where $future: Future)? {
+            type Case = Self;
+
+            #[inline]
+            fn grow(self) -> Self {
+                self
+            }
+        })*
+    };
+}
+
+grown! {
+    <T> SendCase<'_, T>;
+    <T> SendOptCase<'_, T>;
+    <T> ReserveCase<'_, T>;
+    <F> FutureCase<F>, F;
 }
 
 /// See the module.
