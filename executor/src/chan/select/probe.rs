@@ -43,9 +43,9 @@ impl<T> Probe<Receiver<T>> {
 impl<'a, T> Probe<Send<'a, T>> {
     /// The case of a send.
     #[inline]
-    pub fn into_case(mut self) -> SendCase<'a, T> {
+    pub fn into_case(mut self) -> SendSeed<'a, T> {
         let value = self.0.take_fresh();
-        SendCase::new(self.0.reach(), value.expect(BEGUN))
+        SendSeed(self.0.reach(), value.expect(BEGUN))
     }
 }
 
@@ -59,10 +59,10 @@ impl<'a, T> Probe<SendOpt<'a, T>> {
 
 impl<'a, T> Probe<Reserve<'a, T>> {
     /// The case of a reservation.
-    pub fn into_case(self) -> ReserveCase<'a, T> {
+    pub fn into_case(self) -> ReserveSeed<'a, T> {
         let (chan, waiter) = self.0.parts();
         assert!(waiter.is_idle(), "{BEGUN}");
-        ReserveCase::new(chan)
+        ReserveSeed(chan)
     }
 }
 
@@ -71,6 +71,14 @@ impl<'a, T> Probe<Reserve<'a, T>> {
 /// waits.
 #[derive(Debug)]
 pub struct RecvSeed<T, R>(R, PhantomData<fn() -> T>);
+
+/// The same for a send.
+#[derive(Debug)]
+pub struct SendSeed<'a, T>(&'a Chan<T>, T);
+
+/// The same for a reservation.
+#[derive(Debug)]
+pub struct ReserveSeed<'a, T>(&'a Chan<T>);
 
 /// What becomes a case.
 pub trait Seed {
@@ -90,6 +98,24 @@ impl<T, R: Reach<T>> Seed for RecvSeed<T, R> {
     }
 }
 
+impl<'a, T> Seed for SendSeed<'a, T> {
+    type Case = SendCase<'a, T>;
+
+    #[inline]
+    fn grow(self) -> Self::Case {
+        SendCase::new(self.0, self.1)
+    }
+}
+
+impl<'a, T> Seed for ReserveSeed<'a, T> {
+    type Case = ReserveCase<'a, T>;
+
+    #[inline]
+    fn grow(self) -> Self::Case {
+        ReserveCase::new(self.0)
+    }
+}
+
 impl<S: Seed> Seed for Option<S> {
     type Case = Option<S::Case>;
 
@@ -99,25 +125,23 @@ impl<S: Seed> Seed for Option<S> {
     }
 }
 
-/// Cases that are made at once.
-macro_rules! grown {
-    ($(<$($parameter:tt),*> $case:ty $(, $future:ident)?;)*) => {
-        $(impl<$($parameter),*> Seed for $case $(where $future: Future)? {
-            type Case = Self;
+/// Made at once, for its value has left the caller.
+impl<T> Seed for SendOptCase<'_, T> {
+    type Case = Self;
 
-            #[inline]
-            fn grow(self) -> Self {
-                self
-            }
-        })*
-    };
+    #[inline]
+    fn grow(self) -> Self {
+        self
+    }
 }
 
-grown! {
-    <T> SendCase<'_, T>;
-    <T> SendOptCase<'_, T>;
-    <T> ReserveCase<'_, T>;
-    <F> FutureCase<F>, F;
+impl<F: Future> Seed for FutureCase<F> {
+    type Case = Self;
+
+    #[inline]
+    fn grow(self) -> Self {
+        self
+    }
 }
 
 /// See the module.
