@@ -190,7 +190,8 @@ impl<C: Cases, S> Selecting<'_, C, S> {
         cx: &mut Context<'_>,
         wakers: &mut Vec<Waker>,
     ) -> Poll<usize> {
-        let mut locks = Locks::<N>::of(self.cases.raw());
+        let mut locks = Locks::<N>::new();
+        locks.find(self.cases.raw());
         // With a default, a channel's turn comes when all are locked.
         if self.has_default && locks.are_fewer_than_cases() {
             for index in self.order() {

@@ -17,22 +17,28 @@ pub(super) struct Locks<const N: usize> {
 }
 
 impl<const N: usize> Locks<N> {
+    /// None yet.
     #[inline]
-    pub(super) fn of(cases: &[Raw]) -> Self {
-        let mut of = Self {
+    pub(super) fn new() -> Self {
+        Self {
             locks: [ptr::null(); N],
             len: 0,
-            cases: cases.len(),
+            cases: 0,
             entries: [const { Entry::SHARED }; PLACES],
-        };
+        }
+    }
+
+    /// Finds those of the cases. Where they stay: a copy of what was just written waits for the writes.
+    #[inline]
+    pub(super) fn find(&mut self, cases: &[Raw]) {
+        self.cases = cases.len();
         let all = cases.iter().filter_map(|case| case.get().lock());
         if N <= PLACES {
-            all.for_each(|lock| of.insert(lock));
+            all.for_each(|lock| self.insert(lock));
         } else {
-            all.for_each(|lock| of.push(lock));
-            of.sort();
+            all.for_each(|lock| self.push(lock));
+            self.sort();
         }
-        of
     }
 
     /// Whether a case has no lock, or shares one with another.
