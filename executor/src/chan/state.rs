@@ -184,10 +184,23 @@ impl<T> State<T> {
             let waker = self.refill();
             return Ok((value.expect("available > 0"), waker));
         }
+        if self.senders.is_empty() && self.source.is_none() {
+            return Err(self.nothing());
+        }
         self.try_recv_slow()
     }
 
-    /// Nothing is available: a sender that waits at capacity 0, or nothing.
+    /// Why nothing is received.
+    #[inline]
+    fn nothing(&self) -> NotReceived {
+        if self.closed && self.buffer.is_empty() {
+            NotReceived::Closed
+        } else {
+            NotReceived::Empty
+        }
+    }
+
+    /// Nothing is available: a timer, a sender that waits at capacity 0, or nothing.
     fn try_recv_slow(&mut self) -> Result<(T, Option<Waker>), NotReceived> {
         if let (Some(Source(make)), false) = (&self.source, self.closed) {
             return Ok((make(), None));
@@ -202,11 +215,7 @@ impl<T> State<T> {
                 return Ok((taken.expect("who fires takes"), waker));
             }
         }
-        if self.closed && self.buffer.is_empty() {
-            Err(NotReceived::Closed)
-        } else {
-            Err(NotReceived::Empty)
-        }
+        Err(self.nothing())
     }
 
     /// A place has become free: the first sender that waits still gets it.
