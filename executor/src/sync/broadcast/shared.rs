@@ -8,11 +8,11 @@
 //!
 //! # Rules
 //!
-//! 1. `sent` grows, and `receivers` changes, under `order`. So each value is numbered by `sent`, and counts
-//!    exactly the receivers that are there.
+//! 1. `sent` grows, and `receivers` changes, under the lock of `tail`, and `tail == sent` whenever that is
+//!    free. So each value counts exactly the receivers that are there, and who comes or goes knows where.
 //! 2. `CLOSED ⇔ senders == 0`; it is never cleared. It is in the word of `sent`, so who finds it beside
 //!    its own place has received all there ever will be.
-//! 3. Under `order` nothing is woken, cloned or dropped that is the user's. Gates are opened after it,
+//! 3. Under that lock nothing is woken, cloned or dropped that is the user's. Gates are opened after it,
 //!    and before anything is dropped, for that may panic.
 //! 4. `room` is the lossless channel's: there it changes, and is opened, after each claim that was the last
 //!    of its value.
@@ -52,8 +52,8 @@ pub(super) enum Policy {
 /// See the module.
 pub(super) struct Shared<T> {
     ring: Ring<T>,
-    /// For who sends, comes and goes. A channel's lock: what is under it is as short.
-    order: Lock<()>,
+    /// The number of values sent, for who sends, comes and goes. A channel's lock: what is under it is as short.
+    tail: Lock<u64>,
     policy: Policy,
     pub(super) sent: Gate,
     pub(super) receivers: Gate,
@@ -79,7 +79,7 @@ impl<T> Shared<T> {
         );
         Arc::new(Self {
             ring: Ring::new(capacity),
-            order: Lock::new(()),
+            tail: Lock::new(0),
             policy,
             sent: Gate::new(0),
             receivers: Gate::new(0),
@@ -96,22 +96,22 @@ impl<T> Shared<T> {
         }
         // Allocated before the lock.
         let value = Value::new(value);
-        let order = self.order.lock();
+        let mut tail = self.tail.lock();
         let receivers = self.receiver_count();
-        let tail = position(self.sent.load());
         let refused = if receivers == 0 {
             Refused::NoReceiver
-        } else if self.policy == Policy::Lossless && self.ring.is_full(tail) {
+        } else if self.policy == Policy::Lossless && self.ring.is_full(*tail) {
             Refused::Full
         } else {
-            let lost = self.ring.push(tail, value, receivers);
+            let lost = self.ring.push(*tail, value, receivers);
+            *tail += 1;
             let change = self.sent.add(STEP);
-            drop(order);
+            drop(tail);
             self.sent.open(change);
             drop(lost);
             return Ok(receivers);
         };
-        drop(order);
+        drop(tail);
         Err(refused(value.into_inner()))
     }
 
@@ -160,22 +160,22 @@ impl<T> Shared<T> {
     /// The place of one more receiver.
     #[track_caller]
     pub(super) fn add_receiver(&self) -> u64 {
-        let order = self.order.lock();
+        let tail = self.tail.lock();
         if self.receiver_count() == MAX_RECEIVERS {
-            drop(order);
+            drop(tail);
             panic!("gopark: more than {MAX_RECEIVERS} receivers of one broadcast channel");
         }
         // Nobody waits for there to be more, so there is no gate to open.
         let _ = self.receivers.add(UNIT);
-        position(self.sent.load())
+        *tail
     }
 
     /// Of one that was at `next`.
     pub(super) fn remove_receiver(&self, next: u64) {
-        let order = self.order.lock();
+        let locked = self.tail.lock();
         let change = self.receivers.sub(UNIT);
-        let tail = position(self.sent.load());
-        drop(order);
+        let tail = *locked;
+        drop(locked);
         let first = next.max(tail.saturating_sub(self.ring.capacity()));
         let mut has_room = false;
         let mut unwanted = Vec::new();
@@ -201,8 +201,8 @@ impl<T> Shared<T> {
     }
 
     pub(super) fn len(&self) -> usize {
-        let _order = self.order.lock();
-        self.ring.len(position(self.sent.load()))
+        let tail = self.tail.lock();
+        self.ring.len(*tail)
     }
 
     pub(super) fn sender_count(&self) -> usize {
