@@ -261,6 +261,21 @@ impl Sched {
         true
     }
 
+    /// Claims, for the P `index`, a root that sleeps and keeps to its own work, which it does no more: there is
+    /// no thread to do the other. False if there is none.
+    pub(super) fn wake_aloof_with_p(&self, index: usize, spinning: bool) -> bool {
+        let mut ms = self.idle_ms();
+        let Some(m) = ms.aloof.pop() else {
+            return false;
+        };
+        // SAFETY: (1) an M in `IdleMs` is valid.
+        unsafe { &*m.0 }.keep_aloof_no_more();
+        let claimed = self.claim(m, Bed::Parker, Some((self.ps.get(index), spinning)));
+        drop(ms);
+        claimed.unpark();
+        true
+    }
+
     /// Gives the P `index`, which the caller took, to an M that waited for one and was just taken out
     /// of `IdleMs`, with the lock still held.
     pub(super) fn claim_waiting(&self, m: MPtr, index: usize) -> Claimed {

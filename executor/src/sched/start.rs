@@ -33,6 +33,10 @@ impl Sched {
                     Err(error) => self.thread_refused(&error),
                 }
             }
+            // It may have lain down while this P was on its way, and no other will come.
+            if self.wake_aloof_with_p(index, spinning) {
+                return true;
+            }
             // Nobody can run it now. The work is in a queue, where whoever holds a P next, or the
             // next submitter's wake-up, finds it; or an M that is about to park: "wake against lie
             // down", steps (1) and (2). What nobody can steal from this P goes to where all look.
