@@ -544,7 +544,7 @@ fn stress_receivers_that_come_and_go_take_nothing_from_those_who_stay() {
     let token = Arc::new(());
     for capacity in [1, 3] {
         let (sender, stays) = channel(capacity);
-        let over = Arc::new(AtomicUsize::new(0));
+        let (over, came) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
         // What it gets and what it is told that it has lost are all numbers in a row.
         let follow =
             |receiver: &mut Receiver<(u64, Arc<()>)>, next: &mut Option<u64>| match receiver
@@ -556,7 +556,7 @@ fn stress_receivers_that_come_and_go_take_nothing_from_those_who_stay() {
                     true
                 }
                 Err(TryRecvError::Lagged(lost)) => {
-                    assert!((1..=VALUES).contains(&lost));
+                    assert!(lost >= 1);
                     *next = next.map(|next| next + lost);
                     true
                 }
@@ -572,8 +572,8 @@ fn stress_receivers_that_come_and_go_take_nothing_from_those_who_stay() {
             let churners: Vec<_> = (0..2)
                 .map(|_| {
                     let (subscribe, mut rng, over) = (sender.downgrade(), rng.fork(), over.clone());
+                    let came = came.clone();
                     scope.spawn(move || {
-                        let mut came = 0_u64;
                         while over.load(Ordering::Relaxed) == 0 {
                             let Some(sender) = subscribe.upgrade() else {
                                 break;
@@ -583,21 +583,23 @@ fn stress_receivers_that_come_and_go_take_nothing_from_those_who_stay() {
                             for _ in 0..rng.below(6) {
                                 follow(&mut receiver, &mut next);
                             }
-                            came += 1;
+                            came.fetch_add(1, Ordering::Relaxed);
                         }
-                        came
                     })
                 })
                 .collect();
-            for n in 0..VALUES {
-                assert!(sender.send((n, token.clone())).unwrap() >= 1);
+            // However late they start, some come and go meanwhile.
+            let mut sent = 0;
+            while sent < VALUES || came.load(Ordering::Relaxed) < 20 {
+                assert!(sender.send((sent, token.clone())).unwrap() >= 1);
+                sent += 1;
             }
             over.store(1, Ordering::Relaxed);
             drop(sender);
             for churner in churners {
-                assert!(churner.join().unwrap() > 0);
+                churner.join().unwrap();
             }
-            assert_eq!(steady.join().unwrap(), Some(VALUES));
+            assert_eq!(steady.join().unwrap(), Some(sent));
         });
         assert_eq!(Arc::strong_count(&token), 1);
     }
