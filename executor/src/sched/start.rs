@@ -33,7 +33,8 @@ impl Sched {
                     Err(error) => self.thread_refused(&error),
                 }
             }
-            // It may have lain down while this P was on its way, and no other will come.
+            // No thread can be had. A root that keeps to its own work may have lain down while this P was on its
+            // way: nobody else would come for the rest.
             if self.wake_aloof_with_p(index, spinning) {
                 return true;
             }

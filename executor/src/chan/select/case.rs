@@ -194,7 +194,7 @@ impl<T, R: Reach<T>> RecvCase<T, R> {
         };
         let mut state = self.reach.chan().lock();
         state.receivers.unlink(node);
-        // SAFETY: (1) queued: the select was forgotten, so its operation is where it was.
+        // SAFETY: (1) occupied: the select was forgotten, so its operation is where it was.
         let promised = unsafe { node.was_fired_with(Fired::Promised) };
         let waker = promised.then(|| state.break_promise()).flatten();
         drop(state);
@@ -330,7 +330,7 @@ impl<'a, T> SendCase<'a, T> {
         };
         let mut state = self.reach.lock();
         state.senders.unlink(node);
-        // SAFETY: (1) queued: the select was forgotten, so its operation is where it was.
+        // SAFETY: (1) occupied: the select was forgotten, so its operation is where it was.
         self.holds &= unsafe { !node.was_fired_with(Fired::Sent) };
     }
 
