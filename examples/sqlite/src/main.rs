@@ -5,8 +5,9 @@
 //!
 //! Look at: SQLite waits for the disk, and for the lock that another till holds, inside its calls.
 //! Each of these stands in `gopark::block`, which runs it on the spot, so that it may borrow the
-//! task's connection; its processor goes to other tasks if it takes long. The clock shows it: it ticks
-//! every 10 ms, also on one processor. Write the bare call in place of `block(…)` and count again.
+//! task's connection; its processor goes to other tasks if it takes long. To open a database and to
+//! close it wait for the disk as well. The clock shows it: it ticks every 10 ms, also on one
+//! processor. Write the bare call in place of `block(…)` and count again.
 //!
 //! It is a package of its own, so that the other examples need not build SQLite. It ends by itself.
 
@@ -48,15 +49,15 @@ const GOODS: [(&str, u32); 5] = [
 
 #[gopark::main]
 async fn main() -> std::result::Result<(), Box<dyn Error>> {
-    let shop = Shop::open()?;
+    let shop = block(Shop::open)?;
     let closed = Arc::new(AtomicBool::new(false));
     let clock = spawn(tick_until(closed.clone()));
-    let auditor = spawn(audit_until(shop.connect()?, closed.clone()));
+    let auditor = spawn(audit_until(block(|| shop.connect())?, closed.clone()));
 
     let began = Instant::now();
     let mut tills = JoinSet::new();
     for number in 0..TILLS {
-        tills.spawn(serve(shop.connect()?, number));
+        tills.spawn(serve(block(|| shop.connect())?, number));
     }
     while let Some(till) = tills.join_next().await {
         till??;
@@ -64,7 +65,7 @@ async fn main() -> std::result::Result<(), Box<dyn Error>> {
     let took = began.elapsed();
     closed.store(true, Ordering::Release);
 
-    let database = shop.connect()?;
+    let database = block(|| shop.connect())?;
     let (sales, revenue) = block(|| totals(&database))?;
     println!(
         "{TILLS} tills served {} customers, who bought {sales} items for {}.{:02}",
@@ -79,6 +80,7 @@ async fn main() -> std::result::Result<(), Box<dyn Error>> {
     println!("the auditor looked {looks} times and saw {largest} items at the most");
     let ticks = clock.await?;
     println!("the clock ticked {ticks} times in {took:?}");
+    block(|| drop((database, shop)));
     Ok(())
 }
 
@@ -94,6 +96,7 @@ async fn serve(mut database: Connection, till: u32) -> Result<()> {
         // A section that was short has kept its processor, so the task gives way by itself.
         yield_now().await;
     }
+    block(|| drop(database));
     Ok(())
 }
 
@@ -116,6 +119,7 @@ async fn audit_until(database: Connection, closed: Arc<AtomicBool>) -> Result<(u
         assert_eq!(sales % ITEMS_EACH, 0, "a part of a transaction was seen");
         looks += 1;
         if last {
+            block(|| drop(database));
             return Ok((looks, sales));
         }
         sleep(Duration::from_millis(5)).await;

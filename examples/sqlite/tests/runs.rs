@@ -22,7 +22,10 @@ fn the_figures_of_the_day_are_right_on_any_number_of_processors() {
         let said = String::from_utf8(output.stdout).unwrap();
         let complaints = String::from_utf8_lossy(&output.stderr);
         assert!(output.status.success(), "{said}{complaints}");
-        assert_eq!(complaints, "", "{said}");
+        // A busy machine keeps any thread off its processors for a while, and that is reported.
+        let mut complaints = (complaints.lines())
+            .filter(|line| !(line.starts_with("gopark: ") && line.contains(" its P for ")));
+        assert_eq!(complaints.next(), None, "{said}");
 
         let rest = said
             .strip_prefix(FIGURES)
