@@ -61,3 +61,40 @@ fn what_a_thread_owned_another_may_own_after_its_end() {
     tx.try_send(1).unwrap();
     assert_eq!(rx.try_recv(), Ok(1));
 }
+
+/// A default is decided under all locks at once, also by who owns them while another comes and takes them: a
+/// token is always in one channel at least.
+#[test]
+fn the_default_is_decided_at_one_moment_by_who_owns_the_channels() {
+    let _alarm = alarm();
+    gopark::block_on(async {});
+    for _ in 0..100 {
+        let [(to_a, a), (to_b, b)] = std::array::from_fn(|_| chan::bounded::<()>(1));
+        for _ in 0..RUN {
+            for (to, from) in [(&to_a, &a), (&to_b, &b)] {
+                to.try_send(()).unwrap();
+                from.try_recv().unwrap();
+            }
+        }
+        to_a.try_send(()).unwrap();
+        let start = Barrier::new(2);
+        thread::scope(|scope| {
+            let hopper = scope.spawn(|| {
+                start.wait();
+                for (to, from) in [(&to_b, &a), (&to_a, &b)].into_iter().cycle().take(100) {
+                    to.send_blocking(()).unwrap();
+                    from.recv_blocking().unwrap();
+                }
+            });
+            start.wait();
+            while !hopper.is_finished() {
+                let full = gopark::select_blocking! {
+                    _ = a.recv() => &to_a,
+                    _ = b.recv() => &to_b,
+                    default => panic!("one of the channels is full at any moment"),
+                };
+                full.try_send(()).unwrap();
+            }
+        });
+    }
+}

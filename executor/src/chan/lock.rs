@@ -19,8 +19,8 @@
 //! # Invariants
 //!
 //! 1. `owner` and `history` are written by who has `taken` only.
-//! 2. Inside is who has `taken` while `owner` is NOBODY or itself, or who has entered by its own place while
-//!    `owner` was that: never two.
+//! 2. Inside is who has `taken` while `owner` is NOBODY or itself, or who has entered by its own place, the lock
+//!    or all that it owns, while `owner` was that: never two.
 //! 3. A place is written by its own thread only, and lives as long as the process.
 //!
 //! # The revocation race
@@ -64,6 +64,9 @@ pub(crate) const PLACES: usize = if MODEL { 1 } else { 4 };
 /// The `owner` of a lock that has none. Not null, which is the place of a thread that has none.
 const NOBODY: *mut Place = ptr::without_provenance_mut(align_of::<Place>());
 
+/// What a place says of who is inside of all that it owns.
+const EVERYWHERE: *mut () = ptr::without_provenance_mut(align_of::<RawLock>());
+
 /// Where a thread says of which locks it is inside as their owner.
 #[derive(Debug)]
 pub(crate) struct Place {
@@ -79,9 +82,50 @@ impl Place {
 
     /// Whether the thread is, or may be, inside of the lock at this address.
     fn may_be_inside(&self, lock: *mut ()) -> bool {
-        // pairs with: the stores in `enter` and `release`: what the owner did inside is seen.
-        let is_it = |inside: &AtomicPtr<()>| inside.load(Ordering::Acquire) == lock;
+        let is_it = |inside: &AtomicPtr<()>| {
+            // pairs with: the stores in `enter`, in `release` and in the drop of `Everywhere`: what the owner did
+            // inside is seen.
+            let inside = inside.load(Ordering::Acquire);
+            inside == lock || inside == EVERYWHERE
+        };
         self.inside.iter().any(is_it)
+    }
+}
+
+/// A thread, inside of all locks that it owns, at the price of one. It must not wait for anything
+/// meanwhile: who revokes any of them waits for it.
+#[derive(Debug)]
+pub struct Everywhere {
+    place: &'static Place,
+}
+
+impl Everywhere {
+    /// Goes in, unless this thread cannot own locks. It must be inside of none.
+    #[inline]
+    pub(crate) fn enter() -> Option<Self> {
+        // SAFETY: (1) places live for ever: invariant 3.
+        let place = unsafe { place::here().as_ref() }?;
+        let inside = &place.inside[0];
+        debug_assert!(inside.load(Ordering::Relaxed).is_null());
+        // Relaxed, unlike in `enter`: who meets it waits on, for the one in `drop`.
+        inside.store(EVERYWHERE, Ordering::Relaxed);
+        fence_light(); // StoreLoad; pairs with: the heavy fence in `revoke`.
+        Some(Self { place })
+    }
+
+    /// Whether the lock is one of those, and so held.
+    #[inline]
+    pub(crate) fn holds(&self, lock: &RawLock) -> bool {
+        // Relaxed: as in `enter`.
+        ptr::eq(lock.owner.load(Ordering::Relaxed), self.place)
+    }
+}
+
+impl Drop for Everywhere {
+    #[inline]
+    fn drop(&mut self) {
+        // pairs with: the load in `may_be_inside`.
+        self.place.inside[0].store(ptr::null_mut(), Ordering::Release);
     }
 }
 

@@ -138,6 +138,21 @@ impl<T> State<T> {
         self.buffer.pop_front().expect("available > 0")
     }
 
+    /// Whether it is seen at a glance that `try_recv` would give Empty.
+    #[inline]
+    pub(crate) fn is_plainly_empty(&self) -> bool {
+        self.available() == 0
+            && self.senders.is_empty()
+            && self.source.is_none()
+            && self.nothing() == NotReceived::Empty
+    }
+
+    /// Whether it is seen at a glance that `try_send` would give Full.
+    #[inline]
+    pub(crate) fn is_plainly_full(&self) -> bool {
+        !self.closed && self.receivers.is_empty() && !self.has_room()
+    }
+
     /// Sends, if that can be done at once. The waker is that of the receiver that the message was
     /// promised to.
     #[inline]

@@ -20,7 +20,7 @@ mod tests {
     use loom::cell::UnsafeCell;
     use loom::thread;
 
-    use super::lock::Lock;
+    use super::lock::{Everywhere, Lock};
     use super::op::{Fired, Op};
     use super::state::NotReceived;
     use super::steps::{Alone, Select, Sleeper, chan, close, share, try_recv, try_send};
@@ -103,6 +103,32 @@ mod tests {
             enter(&shared.0[1]);
             other.join().unwrap();
             assert_eq!(entered(&shared.0[0]), 4);
+        });
+    }
+
+    /// A look over two locks is one: it sees nothing of the second entry without the first.
+    #[test]
+    fn an_owner_is_inside_of_all_its_locks_at_once() {
+        check(3, || {
+            let shared = share([owned(), owned()]);
+            let other = thread::spawn({
+                let shared = shared.clone();
+                move || shared.0.iter().for_each(enter)
+            });
+            let everywhere = Everywhere::enter().unwrap();
+            let [a, b] = &shared.0;
+            if everywhere.holds(a.raw()) && everywhere.holds(b.raw()) {
+                let seen = [a, b].map(|lock| {
+                    // SAFETY: (1) the lock is held.
+                    let count = unsafe { lock.value() };
+                    // SAFETY: (1) as above; loom watches.
+                    count.with(|count| unsafe { *count })
+                });
+                assert_ne!(seen, [2, 3], "the look was smeared over time");
+            }
+            drop(everywhere);
+            other.join().unwrap();
+            assert_eq!([entered(a), entered(b)], [3, 3]);
         });
     }
 

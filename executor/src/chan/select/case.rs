@@ -13,7 +13,7 @@ use std::task::{Context, Waker};
 
 use super::super::core::{Chan, Reach, wake};
 use super::super::error::{RecvError, SendError};
-use super::super::lock::RawLock;
+use super::super::lock::{Everywhere, RawLock};
 use super::super::op::{Fired, Node, Op};
 use super::super::reserve::{self, Permit};
 use super::super::state::{NotReceived, NotSent};
@@ -28,6 +28,11 @@ pub unsafe trait Case {
     /// The lock; None if the case has none, being no operation on a channel.
     #[doc(hidden)]
     fn lock(&self) -> Option<&RawLock>;
+
+    /// Whether it is seen at a glance that the case could not commit: its lock is among those that this thread is
+    /// inside of, and what that guards says so. False decides nothing.
+    #[doc(hidden)]
+    fn is_plainly_unready(&self, everywhere: &Everywhere) -> bool;
 
     /// Commits, if that can be done at once.
     ///
@@ -228,6 +233,13 @@ unsafe impl<T, R: Reach<T>> Case for RecvCase<T, R> {
     lock_of_chan!();
 
     #[inline]
+    fn is_plainly_unready(&self, everywhere: &Everywhere) -> bool {
+        let lock = self.reach.chan().whole_lock();
+        // SAFETY: (1) the lock is held, if it is one of those.
+        everywhere.holds(lock.raw()) && unsafe { lock.value() }.is_plainly_empty()
+    }
+
+    #[inline]
     unsafe fn try_commit(self: Pin<&mut Self>, wakers: &mut Vec<Waker>) -> bool {
         // SAFETY: (1) the node stays where it is.
         let this = unsafe { self.get_unchecked_mut() };
@@ -347,6 +359,13 @@ output_of!(<T> SendCase<'_, T> => Result<(), SendError<T>>);
 // SAFETY: as for `RecvCase`.
 unsafe impl<T> Case for SendCase<'_, T> {
     lock_of_chan!();
+
+    #[inline]
+    fn is_plainly_unready(&self, everywhere: &Everywhere) -> bool {
+        let lock = self.reach.whole_lock();
+        // SAFETY: (1) the lock is held, if it is one of those.
+        everywhere.holds(lock.raw()) && unsafe { lock.value() }.is_plainly_full() && self.holds
+    }
 
     #[inline]
     unsafe fn try_commit(self: Pin<&mut Self>, wakers: &mut Vec<Waker>) -> bool {
@@ -471,6 +490,10 @@ unsafe impl<T> Case for SendOptCase<'_, T> {
         self.send.lock()
     }
 
+    fn is_plainly_unready(&self, everywhere: &Everywhere) -> bool {
+        self.send.is_plainly_unready(everywhere)
+    }
+
     unsafe fn try_commit(self: Pin<&mut Self>, wakers: &mut Vec<Waker>) -> bool {
         // SAFETY: the caller's promise.
         unsafe { self.send().try_commit(wakers) }
@@ -505,6 +528,7 @@ unsafe impl<T> Case for SendOptCase<'_, T> {
 
 impl<T> Drop for SendOptCase<'_, T> {
     fn drop(&mut self) {
+        self.send.take_back();
         if self.send.holds {
             *self.source = Some(self.send.take_value());
         }
@@ -543,6 +567,13 @@ output_of!(<'a, T> ReserveCase<'a, T> => Result<Permit<'a, T>, SendError<()>>);
 // SAFETY: as for `RecvCase`.
 unsafe impl<T> Case for ReserveCase<'_, T> {
     lock_of_chan!();
+
+    #[inline]
+    fn is_plainly_unready(&self, everywhere: &Everywhere) -> bool {
+        let lock = self.reach.whole_lock();
+        // SAFETY: (1) the lock is held, if it is one of those.
+        everywhere.holds(lock.raw()) && unsafe { lock.value() }.is_plainly_full()
+    }
 
     unsafe fn try_commit(self: Pin<&mut Self>, _: &mut Vec<Waker>) -> bool {
         // SAFETY: (1) the node stays where it is.

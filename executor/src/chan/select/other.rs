@@ -5,7 +5,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
 
-use super::super::lock::RawLock;
+use super::super::lock::{Everywhere, RawLock};
 use super::super::op::{Fired, Op};
 use super::case::{Case, TakeOutput};
 
@@ -41,6 +41,10 @@ impl<F: Future> TakeOutput for FutureCase<F> {
 unsafe impl<F: Future> Case for FutureCase<F> {
     fn lock(&self) -> Option<&RawLock> {
         None
+    }
+
+    fn is_plainly_unready(&self, _: &Everywhere) -> bool {
+        false // only its poll tells
     }
 
     unsafe fn try_commit(self: Pin<&mut Self>, _: &mut Vec<Waker>) -> bool {
@@ -90,6 +94,11 @@ unsafe impl<C: Case> Case for Option<C> {
     fn lock(&self) -> Option<&RawLock> {
         // Without an operation it is polled as a future.
         self.as_ref().and_then(C::lock)
+    }
+
+    fn is_plainly_unready(&self, everywhere: &Everywhere) -> bool {
+        let is_unready = |case: &C| case.is_plainly_unready(everywhere);
+        self.as_ref().is_none_or(is_unready)
     }
 
     unsafe fn try_commit(self: Pin<&mut Self>, wakers: &mut Vec<Waker>) -> bool {
