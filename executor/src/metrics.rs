@@ -60,6 +60,7 @@ pub(crate) struct SharedCounters {
     pub(crate) retakes_refused: Counter,
     pub(crate) pollers_recalled: Counter,
     pub(crate) slices_ended: Counter,
+    pub(crate) procs_laid_off: Counter,
 }
 
 /// A snapshot of a runtime's counters, from [`Handle::metrics`](crate::runtime::Handle::metrics).
@@ -71,7 +72,10 @@ pub(crate) struct SharedCounters {
 pub struct Metrics {
     /// Processors; a state.
     pub procs: usize,
-    /// Processors that no M holds; a state.
+    /// Processors that are not used for a while, since they only waited for the locks of channels that the
+    /// others were busy with; a state.
+    pub laid_off_procs: usize,
+    /// Processors in use that no M holds; a state.
     pub idle_procs: usize,
     /// Ms that have a processor and look for work; a state.
     pub spinning: usize,
@@ -129,4 +133,6 @@ pub struct Metrics {
     pub pollers_recalled: u64,
     /// Chains of tasks waking each other that it broke off at the end of their time slice.
     pub slices_ended: u64,
+    /// Times it laid a processor off, since that only waited for the locks of channels.
+    pub procs_laid_off: u64,
 }

@@ -36,6 +36,7 @@
 use std::cell::UnsafeCell;
 use std::ops::{Deref, DerefMut};
 use std::ptr;
+use std::time::Instant;
 
 use super::place;
 use crate::primitive::hint::spin_loop;
@@ -306,6 +307,12 @@ impl RawLock {
 
     #[cold]
     fn acquire_slow(&self) {
+        let start = Instant::now();
+        self.wait();
+        place::add_wait(start.elapsed());
+    }
+
+    fn wait(&self) {
         let mut pauses = *PAUSES.start();
         loop {
             // A look first, so that the line is not pulled from the holder in vain.

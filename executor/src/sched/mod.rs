@@ -329,7 +329,8 @@ impl Sched {
         };
         let shared = &self.counters;
         Metrics {
-            procs: self.ps.active(),
+            procs: self.ps.wanted(),
+            laid_off_procs: self.ps.wanted().saturating_sub(self.ps.active()),
             idle_procs: view.idle(),
             spinning: view.spinning(),
             global_queue: self.globq.len(),
@@ -360,6 +361,7 @@ impl Sched {
             retakes_refused: shared.retakes_refused.get(),
             pollers_recalled: shared.pollers_recalled.get(),
             slices_ended: shared.slices_ended.get(),
+            procs_laid_off: shared.procs_laid_off.get(),
         }
     }
 

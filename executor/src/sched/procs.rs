@@ -13,7 +13,8 @@
 //!
 //! # Invariants
 //!
-//! 1. `1 <= active <= made <= MAX_PROCS`; `made` only grows.
+//! 1. `1 <= active <= wanted <= made <= MAX_PROCS`; `made` only grows. `wanted` is what the user asked for, and what
+//!    it exceeds `active` by has been laid off by the monitor (`sysmon/crowd.rs`). Both are written under `resize`.
 //! 2. A retired P is neither idle nor held: nobody can take it. `retired[i]` is written under `resize`.
 //! 3. A P of index `active` or above that is idle or held is on its way to retirement: who parks it,
 //!    or comes to its 61st round with it, retires it.
@@ -25,7 +26,7 @@
 //! (3) does not see (a), (c) sees (1).
 
 use std::sync::atomic::{AtomicUsize, Ordering, fence};
-use std::sync::{Mutex, OnceLock};
+use std::sync::{Mutex, MutexGuard, OnceLock};
 
 use super::idle::MAX_PROCS;
 use super::{Sched, lock};
@@ -39,6 +40,7 @@ pub(crate) struct Procs {
     /// Those that were added, by index minus `first.len()`.
     more: OnceLock<Box<[OnceLock<P>]>>,
     active: AtomicUsize,
+    wanted: AtomicUsize,
     made: AtomicUsize,
     /// Which Ps are retired.
     resize: Mutex<Vec<bool>>,
@@ -51,6 +53,7 @@ impl Procs {
             first,
             more: OnceLock::new(),
             active: AtomicUsize::new(procs),
+            wanted: AtomicUsize::new(procs),
             made: AtomicUsize::new(procs),
             resize: Mutex::new(vec![false; procs]),
         }
@@ -60,6 +63,11 @@ impl Procs {
     #[inline]
     pub(crate) fn active(&self) -> usize {
         self.active.load(Ordering::Relaxed)
+    }
+
+    /// How many the user asked for.
+    pub(crate) fn wanted(&self) -> usize {
+        self.wanted.load(Ordering::Relaxed)
     }
 
     /// How many there are, with the retired ones.
@@ -103,10 +111,24 @@ impl Procs {
 }
 
 impl Sched {
-    /// Changes how many Ps there are, and returns how many there were.
+    /// Changes how many Ps there are, and returns how many there were. None is laid off any more.
     pub(crate) fn set_procs(&self, procs: usize) -> usize {
         debug_assert!((1..=MAX_PROCS).contains(&procs));
-        let mut retired = lock(&self.ps.resize);
+        let retired = lock(&self.ps.resize);
+        let before = self.ps.wanted.swap(procs, Ordering::Relaxed);
+        self.resize(retired, procs);
+        before
+    }
+
+    /// Does with `count` Ps less than the user asked for, which was `wanted`; no more if that has changed.
+    pub(crate) fn lay_off(&self, wanted: usize, count: usize) {
+        let retired = lock(&self.ps.resize);
+        if self.ps.wanted() == wanted {
+            self.resize(retired, wanted - count);
+        }
+    }
+
+    fn resize(&self, mut retired: MutexGuard<'_, Vec<bool>>, procs: usize) {
         let before = self.ps.active();
         if procs > self.ps.made() {
             self.ps.make_up_to(procs, |index| self.make_p(index));
@@ -128,7 +150,6 @@ impl Sched {
             self.wakep();
         }
         self.serve_waiting();
-        before
     }
 
     /// Puts back a P that the caller owns and has no use for: it is idle from now on, and an M that was

@@ -7,6 +7,7 @@ use std::thread;
 use std::time::Duration;
 
 use super::bell::Wants;
+use super::crowd::{self, Crowd};
 use super::report;
 use super::trace::Trace;
 use super::watch::{Cause, Finding, SLICE, Sight, Watch};
@@ -51,6 +52,11 @@ pub(super) struct Monitor<'a> {
     /// Looks at the reactor by others at the last look, and since when there was no other.
     reactor_turns: u64,
     unmanned_since: Option<Duration>,
+    crowd: Crowd,
+    /// How many Ps it has laid off.
+    laid_off: usize,
+    /// How often and how long Ms have waited for locks, those that have gone included.
+    waits: (u64, Duration),
     trace: Option<Trace>,
 }
 
@@ -67,6 +73,8 @@ struct Patient {
     beat: Option<(u32, u32)>,
     cpu: Option<Duration>,
     at: Duration,
+    /// Its waits for locks until then.
+    waits: (u64, Duration),
     /// The P it held at the last look, the time slice in which, and since when.
     slice: (*const P, usize, Duration),
 }
@@ -106,6 +114,9 @@ impl<'a> Monitor<'a> {
             runner_added: Duration::ZERO,
             reactor_turns: 0,
             unmanned_since: None,
+            crowd: Crowd::new(),
+            laid_off: 0,
+            waits: (0, Duration::ZERO),
             trace: crate::debug::settings().schedtrace.map(Trace::new),
         }
     }
@@ -146,6 +157,9 @@ impl<'a> Monitor<'a> {
         if self.policy != StallPolicy::Off {
             self.see_to_reactor(now, &mut round);
             self.speak_of_the_stuck(now, &mut round);
+        }
+        if self.policy == StallPolicy::HandOff {
+            self.see_to_crowd(now, &round);
         }
         self.see_to_jobs(now, &mut round);
         if sched.work_is_left() {
@@ -335,6 +349,40 @@ impl<'a> Monitor<'a> {
         }
     }
 
+    /// Lays Ps off that only wait for each other, and takes them back.
+    fn see_to_crowd(&mut self, now: Duration, round: &Round) {
+        let sched = self.sched;
+        for patient in &mut self.patients {
+            let (waits, waited) = patient.m.pulse.waits();
+            let before = std::mem::replace(&mut patient.waits, (waits, waited));
+            self.waits.0 += waits - before.0;
+            self.waits.1 += waited.saturating_sub(before.1);
+        }
+        let procs = sched.ps.wanted();
+        if !round.alive || procs == 1 {
+            self.crowd.forget();
+            return self.lay_off(procs, 0);
+        }
+        let sight = crowd::Sight {
+            now,
+            polls: sched.ps.iter().map(|p| p.metrics.polls.get()).sum(),
+            waits: self.waits.0,
+            waited: self.waits.1,
+            procs,
+        };
+        let count = self.crowd.look(sight);
+        self.lay_off(procs, count);
+    }
+
+    fn lay_off(&mut self, procs: usize, count: usize) {
+        let before = std::mem::replace(&mut self.laid_off, count);
+        if before != count {
+            let more = count.saturating_sub(before);
+            self.sched.counters().procs_laid_off.add_shared(more as u64);
+            self.sched.lay_off(procs, count);
+        }
+    }
+
     /// Adds threads for jobs that wait.
     fn see_to_jobs(&mut self, now: Duration, round: &mut Round) {
         let jobs = &self.sched.jobs;
@@ -405,6 +453,7 @@ impl Patient {
             beat: None,
             cpu: None,
             at: Duration::ZERO,
+            waits: (0, Duration::ZERO),
             slice: (std::ptr::null(), 0, Duration::ZERO),
         }
     }

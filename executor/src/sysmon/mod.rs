@@ -21,6 +21,7 @@
 //! | the same, and `max_blocking` Ms are blocked | none | `retakes_refused` |
 //! | nobody has looked at the reactor for two looks | an idle M is sent there; if none is, a new one: at once while a P is idle, else after 10 ms | `pollers_recalled` |
 //! | tasks that wake each other have run for 10 ms, others wait | the chain is broken off | `slices_ended` |
+//! | Ps wait for locks, and without them more polls are made | they are laid off for a while (`crowd.rs`) | `procs_laid_off` |
 //! | jobs wait, and none has begun since the last look | as many more runners as run | |
 //!
 //! # A retake that is pending
@@ -29,6 +30,7 @@
 //! only when the M has come out (`seat.rs`), and the monitor looks again in 50 us.
 
 pub(crate) mod bell;
+mod crowd;
 mod look;
 pub(crate) mod report;
 mod trace;
