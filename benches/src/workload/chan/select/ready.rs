@@ -1,14 +1,13 @@
-//! Several channels at once, by everybody's own select. Size: selections.
-//!
-//! The channels are ready each time: they are filled between batches, for which the clock stands
-//! still.
+//! A select of channels that are ready each time: they are filled between batches, for which the clock
+//! stands still.
 
 use std::io;
 use std::time::{Duration, Instant};
 
-use super::kind::{self, Channel};
-use super::threads::Threads;
-use super::{Entry, SPEC, Session, Spec, Target, Tasks, session};
+use super::super::kind::{self, Channel};
+use super::super::threads::Threads;
+use super::super::{Entry, Session, Spec, Target, Tasks, session};
+use super::{FILLED, Gopark, List};
 use crate::measure::Cost;
 use crate::peer::Peer;
 use crate::rt;
@@ -17,12 +16,7 @@ use crate::workload::Lab;
 /// Selections in a batch, and the capacity of each channel: so none is empty before the batch ends.
 const BATCH: usize = 256;
 
-pub(super) fn all() -> [Entry; 4] {
-    let spec = Spec {
-        unit: "ns/selection",
-        target: None,
-        ..SPEC
-    };
+pub(super) fn all(spec: Spec) -> [Entry; 3] {
     [
         Entry {
             spec: Spec {
@@ -55,17 +49,6 @@ pub(super) fn all() -> [Entry; 4] {
                 ..spec
             },
             open: open_64,
-        },
-        Entry {
-            spec: Spec {
-                name: "select_default_2",
-                about: "a select from 2 channels that are empty, with a default",
-                full: 5_000_000,
-                quick: 50_000,
-                target: Some(Target::Bound(8.0)),
-                ..spec
-            },
-            open: open_default,
         },
     ]
 }
@@ -143,28 +126,6 @@ macro_rules! selects {
     };
 }
 
-macro_rules! select_gopark {
-    ($($receiver:ident)*) => {
-        gopark::select! { $(message = $receiver.recv() => message.expect(FILLED),)* }
-    };
-}
-
-macro_rules! select_tokio {
-    ($($receiver:ident)*) => {
-        tokio::select! { $(message = $receiver.recv() => message.expect(FILLED),)* }
-    };
-}
-
-macro_rules! select_crossbeam {
-    ($($receiver:ident)*) => {
-        crossbeam_channel::select! { $(recv($receiver) -> message => message.expect(FILLED),)* }
-    };
-}
-
-type Gopark = kind::Own<rt::Gopark>;
-
-const FILLED: &str = "the senders live";
-
 selects!(gopark_2, gopark_8, Gopark, select_gopark);
 selects!(tokio_2, tokio_8, kind::Tokio, select_tokio);
 selects!(crossbeam_2, crossbeam_8, kind::Crossbeam, select_crossbeam);
@@ -198,37 +159,11 @@ fn open_64(_: &Spec, _: &Lab, peer: Peer) -> io::Result<Option<Session>> {
     .map(Some)
 }
 
-fn open_default(_: &Spec, _: &Lab, peer: Peer) -> io::Result<Option<Session>> {
-    match peer {
-        Peer::Gopark => session::<Gopark>(gopark_default),
-        Peer::Crossbeam => session::<kind::Crossbeam>(crossbeam_default),
-        _ => return Ok(None),
-    }
-    .map(Some)
-}
-
-/// A case is used up when it was chosen, and its number with it; so it is added again, and now and then
-/// all are added anew.
 fn gopark_64(rt: &rt::Gopark, size: usize) -> Cost {
     rt.run(async move {
         let (full, receivers) = Full::<Gopark>::make::<64>(size);
-        let mut select = gopark::chan::Select::new();
-        let mut channels = Vec::new();
-        measured!(full, {
-            if channels.len() % receivers.len() == 0 {
-                select = gopark::chan::Select::new();
-                channels.clear();
-                for receiver in &receivers {
-                    select.recv(receiver);
-                    channels.push(receiver);
-                }
-            }
-            let mut selected = select.select().await;
-            let receiver = channels[selected.index()];
-            select.recv(receiver);
-            channels.push(receiver);
-            selected.recv(receiver).expect(FILLED)
-        })
+        let mut list = List::new(&receivers);
+        measured!(full, list.recv().await)
     })
 }
 
@@ -244,42 +179,5 @@ fn crossbeam_64(rt: &Threads, size: usize) -> Cost {
             let receiver = &receivers[selected.index()];
             selected.recv(receiver).expect(FILLED)
         })
-    })
-}
-
-fn gopark_default(rt: &rt::Gopark, size: usize) -> Cost {
-    rt.run(async move {
-        let ((_to_a, a), (_to_b, b)) = (gopark::chan::bounded(1), gopark::chan::bounded(1));
-        let start = Instant::now();
-        let mut received = 0;
-        for _ in 0..size {
-            received += gopark::select! {
-                message = a.recv() => message.expect(FILLED),
-                message = b.recv() => message.expect(FILLED),
-                default => 0,
-            };
-        }
-        let cost = Cost::since(start, size);
-        assert_eq!(received, 0);
-        cost
-    })
-}
-
-fn crossbeam_default(rt: &Threads, size: usize) -> Cost {
-    rt.run(async move {
-        let (_to_a, a) = crossbeam_channel::bounded(1);
-        let (_to_b, b) = crossbeam_channel::bounded(1);
-        let start = Instant::now();
-        let mut received = 0;
-        for _ in 0..size {
-            received += crossbeam_channel::select! {
-                recv(a) -> message => message.expect(FILLED),
-                recv(b) -> message => message.expect(FILLED),
-                default => 0,
-            };
-        }
-        let cost = Cost::since(start, size);
-        assert_eq!(received, 0);
-        cost
     })
 }
