@@ -5,7 +5,7 @@
 //! | field | the M's thread | others |
 //! |---|---|---|
 //! | `seat` | enters, leaves, installs, releases | the monitor retakes |
-//! | `pulse` | writes | the monitor reads |
+//! | `pulse`, the counts of `place` | writes | the monitor reads |
 //! | `spinning`, `last_p`, `runner`, `batching`, `locals`, `own_due`, `own_root` | reads and writes | - |
 //! | `next_p`, `next_spinning`, `next_runner`, `claimed` | takes | write once, after taking the M from `IdleMs` |
 //! | `mailbox`, `bound_ready`, `root_ready` | takes | push, set |
@@ -33,11 +33,14 @@ use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU8, Ordering, fence};
 use std::sync::{Arc, Mutex};
 use std::task::Wake;
 use std::thread::Thread;
+use std::time::Duration;
 
 use concurrent_queue::ConcurrentQueue;
 use crossbeam_utils::CachePadded;
 use gopark_net::note::WaitReason;
 
+use crate::chan::lock::Place;
+use crate::chan::place;
 use crate::current;
 use crate::g::{Meta, Runnable, Shard, ShardOwner, Site};
 use crate::p::P;
@@ -71,6 +74,8 @@ pub(crate) struct M {
     root: Option<&'static Location<'static>>,
     thread: Thread,
     pub(crate) probe: ThreadProbe,
+    /// The thread's, where it counts its waits for locks; None while it ends.
+    place: Option<&'static Place>,
     pub(crate) next_p: AtomicPtr<P>,
     /// Whether the M that takes `next_p` spins from then on.
     pub(crate) next_spinning: AtomicBool,
@@ -132,6 +137,8 @@ impl M {
             root,
             thread: std::thread::current(),
             probe: ThreadProbe::of_this_thread(),
+            // SAFETY: (1) places live for ever.
+            place: unsafe { place::settle().as_ref() },
             next_p: AtomicPtr::new(std::ptr::null_mut()),
             next_spinning: AtomicBool::new(false),
             next_runner: AtomicBool::new(false),
@@ -162,6 +169,11 @@ impl M {
     /// Where the `block_on` is that this thread is inside.
     pub(crate) fn root(&self) -> Option<&'static Location<'static>> {
         self.root
+    }
+
+    /// How often this thread has waited for the locks of channels, and how long in all.
+    pub(crate) fn waits(&self) -> (u64, Duration) {
+        self.place.map_or((0, Duration::ZERO), Place::waits)
     }
 
     /// Why the root waits. What waits for nothing, for there is no root, waits for tasks.

@@ -8,7 +8,6 @@
 //! | `tick` | counts the polls that it begins, of tasks and of bound work | read |
 //! | `block` | counts the beginnings and the ends of blocking sections: odd within one | read; the monitor sets `TAKEN` |
 //! | `site` | where the task being polled was spawned; null for a root | read |
-//! | `waits`, `waited` | adds how often and how long it has waited for locks | read |
 //!
 //! # The end of a strict section
 //!
@@ -19,9 +18,7 @@
 //! Counters publish nothing but themselves, so they are Relaxed; a look that comes between two stores
 //! sees a mixture, which the next look puts right. `site` publishes what it points to.
 
-use std::time::Duration;
-
-use crate::primitive::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, Ordering};
+use crate::primitive::sync::atomic::{AtomicPtr, AtomicU32, Ordering};
 
 /// Set in `block` while the monitor takes the P of a strict section.
 const TAKEN: u32 = 1 << 31;
@@ -32,9 +29,6 @@ pub(crate) struct Pulse<S> {
     tick: AtomicU32,
     block: AtomicU32,
     site: AtomicPtr<S>,
-    waits: AtomicU64,
-    /// In nanoseconds.
-    waited: AtomicU64,
 }
 
 /// A look at a [`Pulse`].
@@ -57,8 +51,6 @@ impl<S> Pulse<S> {
             tick: AtomicU32::new(0),
             block: AtomicU32::new(0),
             site: AtomicPtr::new(std::ptr::null_mut()),
-            waits: AtomicU64::new(0),
-            waited: AtomicU64::new(0),
         }
     }
 
@@ -69,24 +61,6 @@ impl<S> Pulse<S> {
         self.tick.store(tick.wrapping_add(1), Ordering::Relaxed);
         // pairs with: the load in `look`.
         self.site.store(site.cast_mut(), Ordering::Release);
-    }
-
-    /// The M has waited for a lock. For the M.
-    pub(crate) fn add_wait(&self, time: Duration) {
-        let add = |to: &AtomicU64, more: u64| {
-            to.store(to.load(Ordering::Relaxed) + more, Ordering::Relaxed);
-        };
-        add(&self.waits, 1);
-        add(&self.waited, time.as_nanos() as u64);
-    }
-
-    /// How often the M has waited for locks, and how long in all.
-    pub(crate) fn waits(&self) -> (u64, Duration) {
-        let waited = self.waited.load(Ordering::Relaxed);
-        (
-            self.waits.load(Ordering::Relaxed),
-            Duration::from_nanos(waited),
-        )
     }
 
     /// The M begins a blocking section; false if it is in one already. For the M.

@@ -36,11 +36,11 @@
 use std::cell::UnsafeCell;
 use std::ops::{Deref, DerefMut};
 use std::ptr;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::place;
 use crate::primitive::hint::spin_loop;
-use crate::primitive::sync::atomic::{AtomicPtr, AtomicU32, Ordering};
+use crate::primitive::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, Ordering};
 use crate::primitive::thread::yield_now;
 use crate::primitive::{MODEL, fence_heavy, fence_light, has_process_fence};
 
@@ -72,13 +72,35 @@ const EVERYWHERE: *mut () = ptr::without_provenance_mut(align_of::<RawLock>());
 #[derive(Debug)]
 pub(crate) struct Place {
     inside: [AtomicPtr<()>; PLACES],
+    /// How often the thread has waited for a lock, and for how many nanoseconds in all. They publish nothing
+    /// but themselves.
+    waits: AtomicU64,
+    waited: AtomicU64,
 }
 
 impl Place {
     pub(crate) fn new() -> Self {
         Self {
             inside: std::array::from_fn(|_| AtomicPtr::new(ptr::null_mut())),
+            waits: AtomicU64::new(0),
+            waited: AtomicU64::new(0),
         }
+    }
+
+    /// How often its threads have waited for locks, and how long in all. For anyone.
+    pub(crate) fn waits(&self) -> (u64, Duration) {
+        let waited = self.waited.load(Ordering::Relaxed);
+        let waits = self.waits.load(Ordering::Relaxed);
+        (waits, Duration::from_nanos(waited))
+    }
+
+    /// The thread has waited.
+    fn add_wait(&self, time: Duration) {
+        let add = |to: &AtomicU64, more: u64| {
+            to.store(to.load(Ordering::Relaxed) + more, Ordering::Relaxed);
+        };
+        add(&self.waits, 1);
+        add(&self.waited, time.as_nanos() as u64);
     }
 
     /// Whether the thread is, or may be, inside of the lock at this address.
@@ -309,7 +331,10 @@ impl RawLock {
     fn acquire_slow(&self) {
         let start = Instant::now();
         self.wait();
-        place::add_wait(start.elapsed());
+        // SAFETY: (1) places live for ever: invariant 3.
+        if let Some(place) = unsafe { place::settle().as_ref() } {
+            place.add_wait(start.elapsed());
+        }
     }
 
     fn wait(&self) {

@@ -48,7 +48,7 @@ mod error;
 pub(crate) mod lock;
 mod many;
 mod op;
-mod place;
+pub(crate) mod place;
 mod receiver;
 mod recv;
 mod reserve;

@@ -7,10 +7,8 @@
 use std::cell::Cell;
 use std::ptr;
 use std::sync::{Mutex, PoisonError};
-use std::time::Duration;
 
 use super::lock::Place;
-use crate::current;
 
 /// Places of threads that have ended.
 static FREE: Mutex<Vec<&'static Place>> = Mutex::new(Vec::new());
@@ -53,14 +51,6 @@ pub(crate) fn here() -> *const Place {
 pub(crate) fn settle() -> *const Place {
     let here = HERE.get();
     if here.is_null() { begin() } else { here }
-}
-
-/// This thread has waited for a lock: the monitor asks the M for it (`sysmon/crowd.rs`).
-pub(crate) fn add_wait(time: Duration) {
-    // SAFETY: (1) `current::m` is valid while set.
-    if let Some(m) = unsafe { current::m().as_ref() } {
-        m.pulse.add_wait(time);
-    }
 }
 
 #[cold]

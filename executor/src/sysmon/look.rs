@@ -73,7 +73,7 @@ struct Patient {
     beat: Option<(u32, u32)>,
     cpu: Option<Duration>,
     at: Duration,
-    /// Its waits for locks until then.
+    /// Its thread's waits for locks until then.
     waits: (u64, Duration),
     /// The P it held at the last look, the time slice in which, and since when.
     slice: (*const P, usize, Duration),
@@ -353,7 +353,7 @@ impl<'a> Monitor<'a> {
     fn see_to_crowd(&mut self, now: Duration, round: &Round) {
         let sched = self.sched;
         for patient in &mut self.patients {
-            let (waits, waited) = patient.m.pulse.waits();
+            let (waits, waited) = patient.m.waits();
             let before = std::mem::replace(&mut patient.waits, (waits, waited));
             self.waits.0 += waits - before.0;
             self.waits.1 += waited.saturating_sub(before.1);
@@ -444,6 +444,7 @@ impl<'a> Monitor<'a> {
 
 impl Patient {
     fn new(m: Arc<M>) -> Self {
+        let waits = m.waits();
         Self {
             m,
             watch: Watch::default(),
@@ -453,7 +454,7 @@ impl Patient {
             beat: None,
             cpu: None,
             at: Duration::ZERO,
-            waits: (0, Duration::ZERO),
+            waits,
             slice: (std::ptr::null(), 0, Duration::ZERO),
         }
     }

@@ -1,7 +1,6 @@
 //! Stands for `executor/src/chan/place.rs`: each thread of a model has a place from the start.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use super::lock::Place;
 
@@ -28,6 +27,3 @@ pub(super) fn here() -> *const Place {
 pub(super) fn settle() -> *const Place {
     here()
 }
-
-/// Nobody asks for it here.
-pub(super) fn add_wait(_: Duration) {}
