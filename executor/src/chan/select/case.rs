@@ -138,11 +138,15 @@ struct Place {
 
 impl Place {
     #[inline]
-    const fn new() -> Self {
-        Self {
-            occupied: false,
-            node: MaybeUninit::uninit(),
-        }
+    fn new() -> Self {
+        // As a literal it is a constant for the compiler, which then copies all of it, in zeroes.
+        let mut place = MaybeUninit::<Self>::uninit();
+        // SAFETY: (1) it is a field of ours.
+        let occupied = unsafe { &raw mut (*place.as_mut_ptr()).occupied };
+        // SAFETY: (1) as above.
+        unsafe { occupied.write(false) };
+        // SAFETY: (1) `node` may be uninitialised, and there is nothing else.
+        unsafe { place.assume_init() }
     }
 
     /// Makes a node that is to be linked.
