@@ -28,6 +28,8 @@ impl Counter {
 #[derive(Debug, Default)]
 pub(crate) struct Counters {
     pub(crate) polls: Counter,
+    /// Times its M had nothing to do and gave it up.
+    pub(crate) parks: Counter,
     pub(crate) steals: Counter,
     pub(crate) stolen: Counter,
     pub(crate) from_global: Counter,
@@ -72,8 +74,8 @@ pub(crate) struct SharedCounters {
 pub struct Metrics {
     /// Processors; a state.
     pub procs: usize,
-    /// Processors that are not used for a while, since they only waited for the locks of channels that the
-    /// others were busy with; a state.
+    /// Processors that are not used for a while, since without them more was done: they only waited for the locks
+    /// of channels, or were woken for what others had done by the time they came; a state.
     pub laid_off_procs: usize,
     /// Processors in use that no M holds; a state.
     pub idle_procs: usize,
@@ -133,6 +135,6 @@ pub struct Metrics {
     pub pollers_recalled: u64,
     /// Chains of tasks waking each other that it broke off at the end of their time slice.
     pub slices_ended: u64,
-    /// Times it laid a processor off, since that only waited for the locks of channels.
+    /// Processors that it laid off, to try or for longer: see `laid_off_procs`.
     pub procs_laid_off: u64,
 }

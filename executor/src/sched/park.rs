@@ -73,6 +73,7 @@ impl Sched {
                 // SAFETY: (1) Ps live as long as the `Sched`.
                 let p = unsafe { p.as_ref() };
                 p.pace.end(p.metrics.polls.get());
+                p.metrics.parks.add(1);
                 let index = p.index();
                 m.last_p.set(index);
                 self.put_p(index, m.spinning.replace(false));

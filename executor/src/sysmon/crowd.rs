@@ -1,5 +1,6 @@
-//! The judgement on how many Ps are too many: those that only wait for the others' locks. Pure, as `watch.rs`
-//! is: no clock, no thread, no memory of its own but the last looks.
+//! The judgement on how many Ps are too many: those that only wait for the others' locks, or are only woken for
+//! what is done by the time they come. Pure, as `watch.rs` is: no clock, no thread, no memory of its own but
+//! the last looks.
 //!
 //! Tasks that do little else than talk through one channel take turns at its lock, however many Ps they
 //! run on. Then one P does the same in less time than two, for the lock, the messages and the tasks stay in one
@@ -7,11 +8,16 @@
 //! one; 16 to 16 through 128 take 27 and 13. The second P waited for half of the time to all of it.) No way of
 //! waiting makes up for that, so who waits is laid off: the runtime does with fewer Ps for a while.
 //!
-//! It is never done on suspicion alone. Waiting arouses it, and an experiment decides: whether more polls are
-//! made in the same time with fewer Ps. And it is questioned again and again.
+//! Tasks that wake a few others each time, such as who changes a watched value, have an idle P woken for them.
+//! That takes 20 us, in which the first P has run them all. (16 tasks that see each change of one value take 3.2 us
+//! a change on two Ps, 1.3 on one.) Then the P that comes and goes is the one too many; unless all do, for then there
+//! is not enough to do, and each is there for what comes next.
+//!
+//! It is never done on suspicion alone. An experiment decides: whether more polls are made in the same time with
+//! fewer Ps. And it is questioned again and again.
 //!
 //! ```text
-//!            Ps wait for locks                  clearly more polls: stays so, for a while
+//!            Ps wait, or come and go            clearly more polls: stays so, for a while
 //!   REST -------------------------> TRIAL with fewer
 //!    ^                                |         else: back, and not tried again for a while
 //!    +--------------------------------+
@@ -35,7 +41,17 @@ const WINDOW: Duration = Duration::from_millis(1);
 /// gain, 16 to one through 128, has 5 to 25; the others have 50 to 110.
 const SUSPICIOUS: f64 = 3.0;
 
-/// The share of a new look in that average is 1 / `INERTIA`.
+/// Who parks so often in a millisecond comes and goes: with some 30 us for each time it does little else.
+const COMES_AND_GOES: f64 = 10.0;
+
+/// Who makes so many polls in a millisecond, and never parks, is steady: it has enough to do, and none of it takes
+/// long.
+const STEADY: f64 = 100.0;
+
+/// So many Ps that come and go beside a steady one arouse suspicion, on average over the last looks.
+const TOO_MANY: f64 = 0.5;
+
+/// The share of a new look in those averages is 1 / `INERTIA`.
 const INERTIA: f64 = 4.0;
 
 /// A trial is over after so many looks, or one earlier if the result is clear. The first is not counted: a P
@@ -52,16 +68,31 @@ const HOLDS: RangeInclusive<Duration> = Duration::from_millis(20)..=Duration::fr
 /// How long they are not tried again after they were no better: longer each time.
 const PAUSES: RangeInclusive<Duration> = Duration::from_millis(20)..=Duration::from_secs(2);
 
-/// What the monitor sees, all Ps together, since the runtime began.
+/// What the monitor sees, since the runtime began.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Sight {
     pub(crate) now: Duration,
-    pub(crate) polls: u64,
+    /// How many Ps the user wants.
+    pub(crate) procs: usize,
     /// How often, and how long in all, Ms have waited for locks.
     pub(crate) waits: u64,
     pub(crate) waited: Duration,
-    /// How many Ps the user wants.
-    pub(crate) procs: usize,
+}
+
+/// What a P has done since the runtime began.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Deeds {
+    pub(crate) polls: u64,
+    /// How often it was parked.
+    pub(crate) parks: u64,
+}
+
+/// A look that counts.
+#[derive(Clone, Copy, Debug)]
+struct Look {
+    sight: Sight,
+    /// Of all Ps.
+    polls: u64,
 }
 
 /// See the module.
@@ -69,26 +100,28 @@ pub(crate) struct Sight {
 pub(crate) struct Crowd {
     stage: Stage,
     /// The last looks that counted, the latest first; in a trial, the one that it began with.
-    looks: [Option<Sight>; 4],
+    looks: [Option<Look>; 4],
+    /// By the number of the P, at the last of them.
+    deeds: Vec<Deeds>,
     laid_off: usize,
     /// Polls a second with as many Ps as now; in a trial, as before.
     rate: f64,
-    /// Waits in a millisecond.
+    /// Waits in a millisecond; Ps that come and go beside a steady one.
     waits: f64,
+    fickle: f64,
+    /// The next of either.
     holds: Duration,
     pauses: Duration,
+    /// Until when no fewer are tried.
+    paused: Duration,
 }
 
 #[derive(Clone, Copy, Debug)]
 enum Stage {
-    Rest {
-        until: Duration,
-    },
+    /// Those who are laid off are so until then at least.
+    Rest { until: Duration },
     /// Since so many looks; before it, so many were laid off.
-    Trial {
-        looks: u32,
-        before: usize,
-    },
+    Trial { looks: u32, before: usize },
 }
 
 impl Crowd {
@@ -98,11 +131,14 @@ impl Crowd {
                 until: Duration::ZERO,
             },
             looks: [None; 4],
+            deeds: Vec::new(),
             laid_off: 0,
             rate: 0.0,
             waits: 0.0,
+            fickle: 0.0,
             holds: *HOLDS.start(),
             pauses: *PAUSES.start(),
+            paused: Duration::ZERO,
         }
     }
 
@@ -111,69 +147,93 @@ impl Crowd {
         *self = Self::new();
     }
 
-    /// How many Ps are to be laid off from now on.
-    pub(crate) fn look(&mut self, sight: Sight) -> usize {
-        let Some(last) = self.looks[0] else {
-            self.looks[0] = Some(sight);
-            return self.laid_off;
-        };
-        if last.procs != sight.procs {
+    /// How many Ps are to be laid off from now on. `deeds` are those of all Ps, by their numbers.
+    pub(crate) fn look(&mut self, sight: Sight, deeds: impl Iterator<Item = Deeds>) -> usize {
+        let last = self.looks[0];
+        if last.is_some_and(|last| last.sight.procs != sight.procs) {
             self.forget();
             return 0;
         }
-        if sight.now - last.now < WINDOW {
+        if last.is_some_and(|last| sight.now - last.sight.now < WINDOW) {
             return self.laid_off;
         }
-        match self.stage {
-            Stage::Rest { until } => self.rest(until, last, sight),
-            Stage::Trial { looks, before } => self.go_on(looks + 1, before, last, sight),
+        let time = last.map_or(Duration::ZERO, |last| sight.now - last.sight.now);
+        let (polls, fickle) = self.compare(time, deeds);
+        let look = Look { sight, polls };
+        match (last, self.stage) {
+            (None, _) => self.looks[0] = Some(look),
+            (Some(last), Stage::Rest { until }) => self.rest(until, last, look, fickle),
+            (Some(begin), Stage::Trial { looks, before }) => {
+                self.go_on(looks + 1, before, begin, look);
+            }
         }
         self.laid_off
     }
 
-    fn rest(&mut self, until: Duration, last: Sight, sight: Sight) {
-        let time = sight.now - last.now;
-        let waits = (sight.waits - last.waits) as f64 / (time.as_secs_f64() * 1e3);
+    /// The polls of all Ps, and how many Ps came and went in `time` beside a steady one.
+    fn compare(&mut self, time: Duration, deeds: impl Iterator<Item = Deeds>) -> (u64, usize) {
+        let ms = time.as_secs_f64() * 1e3;
+        let (mut polls, mut fickle, mut steady) = (0, 0, false);
+        for (at, now) in deeds.enumerate() {
+            if at == self.deeds.len() {
+                self.deeds.push(now);
+            }
+            let before = std::mem::replace(&mut self.deeds[at], now);
+            let parks = now.parks - before.parks;
+            let is_quick = (now.polls - before.polls) as f64 >= STEADY * ms;
+            steady |= parks == 0 && is_quick && ms > 0.0;
+            fickle += usize::from(parks > 0 && parks as f64 >= COMES_AND_GOES * ms);
+            polls += now.polls;
+        }
+        (polls, if steady { fickle } else { 0 })
+    }
+
+    fn rest(&mut self, until: Duration, last: Look, look: Look, fickle: usize) {
+        let sight = look.sight;
+        let time = sight.now - last.sight.now;
+        let waits = (sight.waits - last.sight.waits) as f64 / (time.as_secs_f64() * 1e3);
         self.waits += (waits - self.waits) / INERTIA;
-        let rate = polls_a_second(last, sight);
+        self.fickle += (fickle as f64 - self.fickle) / INERTIA;
+        let rate = polls_a_second(last, look);
         let collapsed = rate < self.rate / 2.0;
         self.rate = rate;
         if self.laid_off > 0 && (collapsed || sight.now >= until) {
             let more = self.laid_off.div_ceil(2);
-            return self.begin(self.laid_off - more, sight);
+            return self.begin(self.laid_off - more, look);
         }
         let at_work = sight.procs - self.laid_off;
+        let suspicious = self.waits >= SUSPICIOUS || self.fickle >= TOO_MANY;
+        let may_try = suspicious && sight.now >= self.paused && at_work > 1;
         let earliest = self.looks[1..].iter().flatten().last();
-        let may_try = sight.now >= until && at_work > 1;
-        if let (true, Some(earliest)) = (self.waits >= SUSPICIOUS && may_try, earliest) {
-            self.rate = polls_a_second(*earliest, sight);
-            // As many as wait all the time, and one at least.
-            let waited = sight.waited.saturating_sub(last.waited);
+        if let (true, Some(earliest)) = (may_try, earliest) {
+            self.rate = polls_a_second(*earliest, look);
+            // As many as wait all the time, half of those that come and go, and one at least.
+            let waited = sight.waited.saturating_sub(last.sight.waited);
             let waiting = (waited.as_nanos() / time.as_nanos()) as usize;
-            let fewer = waiting.clamp(1, at_work - 1);
-            return self.begin(self.laid_off + fewer, sight);
+            let fewer = waiting.max(fickle / 2).clamp(1, at_work - 1);
+            return self.begin(self.laid_off + fewer, look);
         }
         self.looks.rotate_right(1);
-        self.looks[0] = Some(sight);
+        self.looks[0] = Some(look);
     }
 
-    fn begin(&mut self, laid_off: usize, sight: Sight) {
+    fn begin(&mut self, laid_off: usize, look: Look) {
         self.stage = Stage::Trial {
             looks: 0,
             before: self.laid_off,
         };
         self.laid_off = laid_off;
-        self.looks = [Some(sight), None, None, None];
+        self.looks = [Some(look), None, None, None];
     }
 
     /// A look at a trial, number `looks`.
-    fn go_on(&mut self, looks: u32, before: usize, begin: Sight, sight: Sight) {
+    fn go_on(&mut self, looks: u32, before: usize, begin: Look, look: Look) {
         if looks == 1 {
             self.stage = Stage::Trial { looks, before };
-            self.looks[0] = Some(sight);
+            self.looks[0] = Some(look);
             return;
         }
-        let new = polls_a_second(begin, sight);
+        let new = polls_a_second(begin, look);
         let gain = new / self.rate.max(1.0) - 1.0;
         if looks < TRIAL_LOOKS && gain.abs() < CLEAR {
             self.stage = Stage::Trial { looks, before };
@@ -181,14 +241,18 @@ impl Crowd {
         }
         let fewer = self.laid_off > before;
         let keeps = gain >= if fewer { MARGIN } else { -MARGIN };
-        let rest = match (fewer, keeps) {
-            (true, true) => self.holds,
-            (true, false) => longer(&mut self.pauses, *PAUSES.end()),
-            (false, false) => longer(&mut self.holds, *HOLDS.end()),
+        let now = look.sight.now;
+        let until = match (fewer, keeps) {
+            (true, true) => now + self.holds,
+            (true, false) => {
+                self.paused = now + longer(&mut self.pauses, *PAUSES.end());
+                now + self.holds
+            }
             (false, true) => {
                 self.holds = *HOLDS.start();
-                Duration::ZERO
+                now
             }
+            (false, false) => now + longer(&mut self.holds, *HOLDS.end()),
         };
         if keeps {
             self.rate = new;
@@ -196,10 +260,9 @@ impl Crowd {
             self.laid_off = before;
         }
         self.waits = 0.0;
-        self.looks = [Some(sight), None, None, None];
-        self.stage = Stage::Rest {
-            until: sight.now + rest,
-        };
+        self.fickle = 0.0;
+        self.looks = [Some(look), None, None, None];
+        self.stage = Stage::Rest { until };
     }
 }
 
@@ -208,18 +271,27 @@ fn longer(time: &mut Duration, most: Duration) -> Duration {
     *time
 }
 
-fn polls_a_second(from: Sight, to: Sight) -> f64 {
-    (to.polls - from.polls) as f64 / (to.now - from.now).as_secs_f64()
+fn polls_a_second(from: Look, to: Look) -> f64 {
+    (to.polls - from.polls) as f64 / (to.sight.now - from.sight.now).as_secs_f64()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    /// A runtime of so many Ps, looked at every millisecond.
+    /// A runtime, looked at every millisecond.
     struct Runtime {
         crowd: Crowd,
         sight: Sight,
+        deeds: Vec<Deeds>,
+    }
+
+    /// What happens in a millisecond: what the first P does, what each other does, and the waits of all.
+    #[derive(Clone, Copy, Default)]
+    struct Work {
+        first: Deeds,
+        others: Deeds,
+        waits: u64,
     }
 
     impl Runtime {
@@ -230,22 +302,28 @@ mod tests {
                     procs,
                     ..Sight::default()
                 },
+                deeds: vec![Deeds::default(); procs],
             }
         }
 
-        /// Runs for so many milliseconds, in each of which `work` says how many polls are made by so many Ps, and
-        /// how often they wait. Gives how many Ps were at work in each.
-        fn run(&mut self, ms: usize, work: impl Fn(usize) -> (u64, u64)) -> Vec<usize> {
+        /// Runs for so many milliseconds, in each of which `work` says what so many Ps do. Gives how many were at
+        /// work in each.
+        fn run(&mut self, ms: usize, work: impl Fn(usize) -> Work) -> Vec<usize> {
             (0..ms)
                 .map(|_| {
-                    let at_work = self.sight.procs - self.crowd.look(self.sight);
-                    let (polls, waits) = work(at_work);
-                    let sight = &mut self.sight;
-                    sight.now += WINDOW;
-                    sight.polls += polls;
-                    sight.waits += waits;
+                    let laid_off = self.crowd.look(self.sight, self.deeds.iter().copied());
+                    let at_work = self.sight.procs - laid_off;
+                    let work = work(at_work);
+                    for (at, deeds) in self.deeds[..at_work].iter_mut().enumerate() {
+                        let done = if at == 0 { work.first } else { work.others };
+                        deeds.polls += done.polls;
+                        deeds.parks += done.parks;
+                    }
+                    self.sight.now += WINDOW;
+                    self.sight.waits += work.waits;
                     // All but one of them, all the time.
-                    sight.waited += WINDOW * u32::from(waits > 0) * (at_work as u32 - 1);
+                    let waiting = u32::from(work.waits > 0) * (at_work as u32 - 1);
+                    self.sight.waited += WINDOW * waiting;
                     at_work
                 })
                 .collect()
@@ -253,16 +331,54 @@ mod tests {
     }
 
     /// Tasks that talk through one channel: the more Ps the worse.
-    fn crowded(at_work: usize) -> (u64, u64) {
-        match at_work {
+    fn crowded(at_work: usize) -> Work {
+        let (polls, waits) = match at_work {
             1 => (10_000, 0),
             _ => (6_000, 60),
+        };
+        let work = plain(polls / at_work as u64);
+        Work { waits, ..work }
+    }
+
+    /// They wait as often, and yet do more by each P.
+    fn busy(_: usize) -> Work {
+        Work {
+            waits: 60,
+            ..plain(10_000)
         }
     }
 
-    /// Waits as often, and gains by each P.
-    fn busy(at_work: usize) -> (u64, u64) {
-        (10_000 * at_work as u64, 60)
+    /// Each P makes so many polls.
+    fn plain(polls: u64) -> Work {
+        let deeds = Deeds { polls, parks: 0 };
+        Work {
+            first: deeds,
+            others: deeds,
+            waits: 0,
+        }
+    }
+
+    /// The first P does it all, and the more the fewer others are woken.
+    fn woken_in_vain(at_work: usize) -> Work {
+        let polls = 80_000 / (7 + at_work as u64);
+        Work {
+            first: Deeds { polls, parks: 0 },
+            others: Deeds {
+                polls: 0,
+                parks: 30,
+            },
+            waits: 0,
+        }
+    }
+
+    /// Each P makes so many polls, and parks so often.
+    fn with_parks(polls: u64, first: u64, others: u64) -> Work {
+        let parks = |parks| Deeds { polls, parks };
+        Work {
+            first: parks(first),
+            others: parks(others),
+            waits: 0,
+        }
     }
 
     /// Looks in which fewer than all were at work.
@@ -304,7 +420,11 @@ mod tests {
     #[test]
     fn without_waits_nothing_is_tried() {
         let mut runtime = Runtime::new(2);
-        let looks = runtime.run(1_000, |at_work| (10_000 * at_work as u64, 2));
+        let few = Work {
+            waits: 2,
+            ..with_parks(10_000, 0, 5)
+        };
+        let looks = runtime.run(1_000, |_| few);
         assert_eq!(lean(&looks, 2), 0);
     }
 
@@ -313,7 +433,7 @@ mod tests {
     fn who_was_laid_off_is_back_when_the_work_is_another() {
         let mut runtime = Runtime::new(2);
         runtime.run(2_000, crowded);
-        let looks = runtime.run(10, |at_work| (100 * at_work as u64, 0));
+        let looks = runtime.run(10, |_| plain(100));
         assert_eq!(looks[3..], [2; 7]);
     }
 
@@ -322,7 +442,7 @@ mod tests {
     fn who_was_laid_off_is_back_in_a_quarter_of_a_second() {
         let mut runtime = Runtime::new(2);
         runtime.run(2_000, crowded);
-        let looks = runtime.run(260, |at_work| (10_000 * at_work as u64, 0));
+        let looks = runtime.run(260, |_| plain(10_000));
         assert_eq!(looks[255..], [2; 5]);
     }
 
@@ -330,7 +450,7 @@ mod tests {
     fn many_come_back_step_by_step() {
         let mut runtime = Runtime::new(16);
         runtime.run(100, crowded);
-        let looks = runtime.run(100, |at_work| (10_000 * at_work as u64, 0));
+        let looks = runtime.run(100, |_| plain(10_000));
         assert_eq!(*looks.last().unwrap(), 16);
         let steps = |looks: &[usize]| looks.windows(2).all(|pair| pair[0] <= pair[1]);
         assert!(steps(&looks), "{looks:?}");
@@ -341,7 +461,34 @@ mod tests {
         let mut runtime = Runtime::new(2);
         runtime.run(10, crowded);
         runtime.sight.procs = 4;
+        runtime.deeds.resize(4, Deeds::default());
         assert_eq!(runtime.run(1, crowded), [4]);
+    }
+
+    #[test]
+    fn who_is_woken_in_vain_is_laid_off() {
+        let mut runtime = Runtime::new(2);
+        let looks = runtime.run(20, woken_in_vain);
+        assert_eq!(looks[5..], [1; 15]);
+        let mut runtime = Runtime::new(64);
+        let looks = runtime.run(300, woken_in_vain);
+        assert_eq!(*looks.last().unwrap(), 1, "{looks:?}");
+    }
+
+    /// There is not enough to do: each P is there for what comes next.
+    #[test]
+    fn where_all_come_and_go_they_stay() {
+        let mut runtime = Runtime::new(2);
+        let looks = runtime.run(1_000, |_| with_parks(1_000, 1, 30));
+        assert_eq!(lean(&looks, 2), 0);
+    }
+
+    /// Nobody is to wait behind long polls, not even for a trial.
+    #[test]
+    fn beside_long_polls_nobody_is_laid_off() {
+        let mut runtime = Runtime::new(2);
+        let looks = runtime.run(1_000, |_| with_parks(90, 0, 30));
+        assert_eq!(lean(&looks, 2), 0);
     }
 
     #[test]
@@ -350,12 +497,11 @@ mod tests {
         for look in 0..100 {
             let sight = Sight {
                 now: Duration::from_micros(look * 9),
-                polls: look,
                 waits: look * 100,
                 waited: Duration::from_micros(look * 9),
                 procs: 2,
             };
-            assert_eq!(crowd.look(sight), 0);
+            assert_eq!(crowd.look(sight, [Deeds::default(); 2].into_iter()), 0);
         }
     }
 }

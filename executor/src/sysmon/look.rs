@@ -365,12 +365,15 @@ impl<'a> Monitor<'a> {
         }
         let sight = crowd::Sight {
             now,
-            polls: sched.ps.iter().map(|p| p.metrics.polls.get()).sum(),
+            procs,
             waits: self.waits.0,
             waited: self.waits.1,
-            procs,
         };
-        let count = self.crowd.look(sight);
+        let deeds = sched.ps.iter().map(|p| crowd::Deeds {
+            polls: p.metrics.polls.get(),
+            parks: p.metrics.parks.get(),
+        });
+        let count = self.crowd.look(sight, deeds);
         self.lay_off(procs, count);
     }
 
