@@ -76,6 +76,7 @@ fn schedtrace_prints_the_state_of_a_runtime_again_and_again() {
         times.push(time.parse::<u64>().unwrap());
         for key in [
             "idleprocs",
+            "laidoffprocs",
             "threads",
             "spinningthreads",
             "idlethreads",

@@ -359,6 +359,11 @@ impl<'a> Monitor<'a> {
             self.waits.1 += waited.saturating_sub(before.1);
         }
         let procs = sched.ps.wanted();
+        if self.laid_off != procs.saturating_sub(sched.ps.active()) {
+            // The user has set the number of Ps meanwhile, perhaps to what it was.
+            self.laid_off = 0;
+            self.crowd.forget();
+        }
         if !round.alive || procs == 1 {
             self.crowd.forget();
             return self.lay_off(procs, 0);

@@ -30,17 +30,20 @@ impl Trace {
     }
 }
 
-/// Go's line, with its names where it has them: threads that are blocked, jobs and retakes are ours.
+/// Go's line, with its names where it has them: Ps that are laid off, threads that are blocked, jobs and
+/// retakes are ours.
 fn line(sched: &Sched, now: Duration) -> String {
     let metrics = sched.metrics();
-    let busy = metrics.procs - metrics.idle_procs.min(metrics.procs);
+    let in_use = metrics.procs.saturating_sub(metrics.laid_off_procs);
+    let busy = in_use.saturating_sub(metrics.idle_procs);
     let awake = busy + metrics.blocked_threads;
     let mut line = format!(
-        "SCHED {}ms: gomaxprocs={} idleprocs={} threads={} spinningthreads={} idlethreads={} \
+        "SCHED {}ms: gomaxprocs={} idleprocs={} laidoffprocs={} threads={} spinningthreads={} idlethreads={} \
          blockedthreads={} jobs={}+{} retakes={} runqueue={} [",
         now.as_millis(),
         metrics.procs,
         metrics.idle_procs,
+        metrics.laid_off_procs,
         metrics.threads,
         metrics.spinning,
         metrics.threads.saturating_sub(awake),
