@@ -147,7 +147,7 @@ pub enum StallPolicy {
     /// Hands the processor over to another thread, and warns likewise. An off-CPU poll loses a
     /// processor that is needed after 0.2 ms, one that computes after 10 ms, or after 1 ms if another
     /// processor is idle and could do what waits. With this policy processors that only wait for the locks
-    /// of channels, or are woken in vain, are laid off, too, while that makes more polls in the same time.
+    /// of channels, or are woken in vain, are laid off, too, while no fewer polls are made without them.
     HandOff,
 }
 

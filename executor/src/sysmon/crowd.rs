@@ -13,11 +13,11 @@
 //! a change on two Ps, 1.3 on one.) Then the P that comes and goes is the one too many; unless all do, for then there
 //! is not enough to do, and each is there for what comes next.
 //!
-//! It is never done on suspicion alone. An experiment decides: whether more polls are made in the same time with
+//! It is never done on suspicion alone. An experiment decides: whether as many polls are made in the same time with
 //! fewer Ps. And it is questioned again and again.
 //!
 //! ```text
-//!            Ps wait, or come and go            clearly more polls: stays so, for a while
+//!            Ps wait, or come and go            as many polls, or more: stays so, for a while
 //!   REST -------------------------> TRIAL with fewer
 //!    ^                                |         else: back, and not tried again for a while
 //!    +--------------------------------+
@@ -28,7 +28,8 @@
 //!    +--------------------------------+         else: back, for twice the while
 //! ```
 //!
-//! It is slow, on purpose: a trial takes some milliseconds. What only flares up is none of its business.
+//! It is slow, on purpose: a trial takes some milliseconds. What only flares up is none of its business, unless it does
+//! so again and again: when all was quiet in between, what was learnt last is taken up where it was, for a while.
 
 use std::ops::RangeInclusive;
 use std::time::Duration;
@@ -36,10 +37,10 @@ use std::time::Duration;
 /// How much time lies between two looks that count.
 const WINDOW: Duration = Duration::from_millis(1);
 
-/// So many waits in a millisecond arouse suspicion, on average over the last few. By number, for one wait that is
-/// long may mean no more than that the kernel took the holder off its processor. The quietest of the cases that
-/// gain, 16 to one through 128, has 5 to 25; the others have 50 to 110.
-const SUSPICIOUS: f64 = 3.0;
+/// So many waits in a millisecond, for each P at work, arouse suspicion, on average over the last looks. By
+/// number, for one wait that is long may mean no more than that the kernel took the holder off its processor. The
+/// quietest of the cases that gain, 16 to one through 128, has 3 to 12; the others have 25 to 55.
+const SUSPICIOUS: f64 = 1.5;
 
 /// Who parks so often in a millisecond comes and goes: with some 30 us for each time it does little else.
 const COMES_AND_GOES: f64 = 10.0;
@@ -58,15 +59,25 @@ const INERTIA: f64 = 4.0;
 /// that is laid off goes at its 61st round.
 const TRIAL_LOOKS: u32 = 3;
 
-/// Fewer Ps must make more polls than before by this part, and more Ps may make so many fewer; and what is clear.
+/// Fewer Ps must make as many polls as before, which is as much for less; more Ps may make fewer by this part.
 const MARGIN: f64 = 0.1;
+
+/// So much more or fewer polls are a clear result.
 const CLEAR: f64 = 0.3;
+
+/// The share of the Ps that are laid off at least, 1 / `STEP`, so that it can be seen.
+const STEP: usize = 8;
 
 /// How long fewer Ps stay without being questioned: longer each time that they were rightly fewer.
 const HOLDS: RangeInclusive<Duration> = Duration::from_millis(20)..=Duration::from_millis(250);
 
 /// How long they are not tried again after they were no better: longer each time.
 const PAUSES: RangeInclusive<Duration> = Duration::from_millis(20)..=Duration::from_secs(2);
+
+/// For how long after the last trial that was for fewer Ps these are taken up again when all was quiet meanwhile, and
+/// when they are questioned then.
+const REMEMBERED: Duration = Duration::from_secs(5);
+const RESUMED: Duration = Duration::from_millis(10);
 
 /// What the monitor sees, since the runtime began.
 #[derive(Clone, Copy, Debug, Default)]
@@ -114,6 +125,8 @@ pub(crate) struct Crowd {
     pauses: Duration,
     /// Until when no fewer are tried.
     paused: Duration,
+    /// How many were laid off after the last trial that changed or confirmed it, and when that was.
+    remembered: (usize, Duration),
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -139,12 +152,35 @@ impl Crowd {
             holds: *HOLDS.start(),
             pauses: *PAUSES.start(),
             paused: Duration::ZERO,
+            remembered: (0, Duration::ZERO),
         }
     }
 
-    /// Nothing runs, or the number of Ps was changed: what was learnt is void.
+    /// The number of Ps was changed: what was learnt is void.
     pub(crate) fn forget(&mut self) {
         *self = Self::new();
+    }
+
+    /// Nothing runs, and nobody is laid off any more.
+    pub(crate) fn rest_for_now(&mut self) {
+        *self = Self {
+            holds: self.holds,
+            pauses: self.pauses,
+            paused: self.paused,
+            remembered: self.remembered,
+            ..Self::new()
+        };
+    }
+
+    /// The first look since nothing ran.
+    fn resume(&mut self, sight: Sight) {
+        let (count, when) = self.remembered;
+        if count > 0 && sight.now < when + REMEMBERED {
+            self.laid_off = count.min(sight.procs - 1);
+            self.stage = Stage::Rest {
+                until: sight.now + RESUMED,
+            };
+        }
     }
 
     /// How many Ps are to be laid off from now on. `deeds` are those of all Ps, by their numbers.
@@ -161,7 +197,10 @@ impl Crowd {
         let (polls, fickle) = self.compare(time, deeds);
         let look = Look { sight, polls };
         match (last, self.stage) {
-            (None, _) => self.looks[0] = Some(look),
+            (None, _) => {
+                self.resume(sight);
+                self.looks[0] = Some(look);
+            }
             (Some(last), Stage::Rest { until }) => self.rest(until, last, look, fickle),
             (Some(begin), Stage::Trial { looks, before }) => {
                 self.go_on(looks + 1, before, begin, look);
@@ -202,15 +241,17 @@ impl Crowd {
             return self.begin(self.laid_off - more, look);
         }
         let at_work = sight.procs - self.laid_off;
-        let suspicious = self.waits >= SUSPICIOUS || self.fickle >= TOO_MANY;
+        let crowded = self.waits >= SUSPICIOUS * at_work as f64;
+        let suspicious = crowded || self.fickle >= TOO_MANY;
         let may_try = suspicious && sight.now >= self.paused && at_work > 1;
         let earliest = self.looks[1..].iter().flatten().last();
         if let (true, Some(earliest)) = (may_try, earliest) {
             self.rate = polls_a_second(*earliest, look);
-            // As many as wait all the time, half of those that come and go, and one at least.
+            // As many as wait all the time, and half of those that come and go.
             let waited = sight.waited.saturating_sub(last.sight.waited);
             let waiting = (waited.as_nanos() / time.as_nanos()) as usize;
-            let fewer = waiting.max(fickle / 2).clamp(1, at_work - 1);
+            let fewer = waiting.max(fickle / 2).max(at_work / STEP);
+            let fewer = fewer.clamp(1, at_work - 1);
             return self.begin(self.laid_off + fewer, look);
         }
         self.looks.rotate_right(1);
@@ -240,7 +281,7 @@ impl Crowd {
             return;
         }
         let fewer = self.laid_off > before;
-        let keeps = gain >= if fewer { MARGIN } else { -MARGIN };
+        let keeps = gain >= if fewer { 0.0 } else { -MARGIN };
         let now = look.sight.now;
         let until = match (fewer, keeps) {
             (true, true) => now + self.holds,
@@ -258,6 +299,9 @@ impl Crowd {
             self.rate = new;
         } else {
             self.laid_off = before;
+        }
+        if keeps || !fewer {
+            self.remembered = (self.laid_off, now);
         }
         self.waits = 0.0;
         self.fickle = 0.0;
@@ -334,7 +378,7 @@ mod tests {
     fn crowded(at_work: usize) -> Work {
         let (polls, waits) = match at_work {
             1 => (10_000, 0),
-            _ => (6_000, 60),
+            _ => (6_000, 30 * at_work as u64),
         };
         let work = plain(polls / at_work as u64);
         Work { waits, ..work }
@@ -343,7 +387,7 @@ mod tests {
     /// They wait as often, and yet do more by each P.
     fn busy(_: usize) -> Work {
         Work {
-            waits: 60,
+            waits: 200,
             ..plain(10_000)
         }
     }
@@ -481,6 +525,34 @@ mod tests {
         let mut runtime = Runtime::new(2);
         let looks = runtime.run(1_000, |_| with_parks(1_000, 1, 30));
         assert_eq!(lean(&looks, 2), 0);
+    }
+
+    #[test]
+    fn a_crowd_is_remembered_for_a_while() {
+        let mut runtime = Runtime::new(2);
+        runtime.run(100, crowded);
+        runtime.crowd.rest_for_now();
+        runtime.sight.now += REMEMBERED / 4;
+        assert_eq!(runtime.run(10, crowded), [1; 10]);
+        // Short bursts of other work are held up no longer than that.
+        for _ in 0..4 {
+            runtime.crowd.rest_for_now();
+            runtime.sight.now += REMEMBERED / 4;
+            runtime.run(5, |_| plain(10_000));
+        }
+        runtime.crowd.rest_for_now();
+        assert_eq!(runtime.run(5, |_| plain(10_000)), [2; 5]);
+    }
+
+    #[test]
+    fn what_was_remembered_wrongly_is_put_right() {
+        let mut runtime = Runtime::new(2);
+        runtime.run(100, crowded);
+        runtime.crowd.rest_for_now();
+        let looks = runtime.run(15, |_| plain(10_000));
+        assert_eq!(looks[12..], [2; 3]);
+        runtime.crowd.rest_for_now();
+        assert_eq!(runtime.run(5, |_| plain(10_000)), [2; 5]);
     }
 
     /// Nobody is to wait behind long polls, not even for a trial.

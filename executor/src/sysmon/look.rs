@@ -365,7 +365,7 @@ impl<'a> Monitor<'a> {
             self.crowd.forget();
         }
         if !round.alive || procs == 1 {
-            self.crowd.forget();
+            self.crowd.rest_for_now();
             return self.lay_off(procs, 0);
         }
         let sight = crowd::Sight {

@@ -21,7 +21,7 @@
 //! | the same, and `max_blocking` Ms are blocked | none | `retakes_refused` |
 //! | nobody has looked at the reactor for two looks | an idle M is sent there; if none is, a new one: at once while a P is idle, else after 10 ms | `pollers_recalled` |
 //! | tasks that wake each other have run for 10 ms, others wait | the chain is broken off | `slices_ended` |
-//! | Ps wait for locks, or are woken in vain, and without them more polls are made | they are laid off for a while (`crowd.rs`) | `procs_laid_off` |
+//! | Ps wait for locks, or are woken in vain, and without them as many polls are made | they are laid off for a while (`crowd.rs`) | `procs_laid_off` |
 //! | jobs wait, and none has begun since the last look | as many more runners as run | |
 //!
 //! # A retake that is pending
