@@ -116,6 +116,24 @@ fn a_new_number_of_processors_ends_it_and_nothing_is_lost() {
 }
 
 #[test]
+fn a_runtime_ends_with_processors_laid_off() {
+    let _alone = alone();
+    let _alarm = alarm();
+    if !has_two_processors() {
+        return;
+    }
+    for _ in 0..3 {
+        let runtime = multi(2);
+        let chatter = Chatter::begin(&runtime);
+        until_laid_off(runtime.handle(), 1);
+        drop(runtime);
+        for task in chatter.senders.into_iter().chain(chatter.receivers) {
+            assert!(wait(task).unwrap_err().is_cancelled());
+        }
+    }
+}
+
+#[test]
 fn without_hand_over_nobody_is_laid_off() {
     let _alone = alone();
     let _alarm = alarm();
