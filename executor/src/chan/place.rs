@@ -64,6 +64,7 @@ fn begin() -> *const Place {
 #[cfg(test)]
 mod tests {
     use std::collections::HashSet;
+    use std::sync::atomic::{AtomicBool, Ordering};
     use std::thread;
 
     use super::super::lock::Lock;
@@ -91,6 +92,35 @@ mod tests {
         take();
         assert!(lock.is_mine());
         assert_eq!(*lock.lock(), 12);
+    }
+
+    #[test]
+    fn who_finds_a_lock_taken_counts_its_wait() {
+        let lock = Lock::new(0);
+        // SAFETY: (1) places live for ever.
+        let waits = || unsafe { settle().as_ref() }.unwrap().waits();
+        // Once more if the other thread came so late that the lock was free again.
+        let wait_once = || {
+            let guard = lock.lock();
+            let arrived = AtomicBool::new(false);
+            thread::scope(|scope| {
+                let waiter = scope.spawn(|| {
+                    let before = waits();
+                    arrived.store(true, Ordering::Relaxed);
+                    drop(lock.lock());
+                    let after = waits();
+                    (after.0 - before.0, after.1 > before.1)
+                });
+                while !arrived.load(Ordering::Relaxed) {
+                    thread::yield_now();
+                }
+                (0..1_000).for_each(|_| thread::yield_now());
+                drop(guard);
+                waiter.join().unwrap()
+            })
+        };
+        let mut times = std::iter::repeat_with(wait_once);
+        assert_eq!(times.find(|times| *times != (0, false)), Some((1, true)));
     }
 
     #[test]

@@ -221,3 +221,80 @@ impl Sched {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::runtime::{Builder, Runtime, StallPolicy};
+
+    /// Without a monitor that asks for Ps by itself.
+    fn runtime(procs: usize) -> Runtime {
+        Builder::new_multi_thread()
+            .procs(procs)
+            .stall_policy(StallPolicy::Off)
+            .build()
+            .unwrap()
+    }
+
+    /// Two tasks that need each other a few thousand times.
+    fn work(runtime: &Runtime) {
+        let (to_a, a) = crate::chan::rendezvous();
+        let (to_b, b) = crate::chan::rendezvous();
+        let first = runtime.spawn(async move {
+            for n in 0..2_000 {
+                to_b.send(n).await.unwrap();
+                assert_eq!(a.recv().await, Ok(n));
+            }
+        });
+        let second = runtime.spawn(async move {
+            while let Ok(n) = b.recv().await {
+                to_a.send(n).await.unwrap();
+            }
+        });
+        runtime.block_on(async {
+            first.await.unwrap();
+            second.await.unwrap();
+        });
+    }
+
+    fn laid_off(runtime: &Runtime) -> (usize, usize) {
+        let metrics = runtime.handle().metrics();
+        (metrics.procs, metrics.laid_off_procs)
+    }
+
+    #[test]
+    fn who_is_laid_off_is_wanted_still_and_comes_back() {
+        let runtime = runtime(4);
+        let sched = runtime.handle().sched();
+        for count in [3, 1, 2, 0] {
+            sched.lay_off(4, count);
+            assert_eq!(laid_off(&runtime), (4, count));
+            work(&runtime);
+        }
+    }
+
+    #[test]
+    fn what_the_user_wants_goes_before() {
+        let runtime = runtime(2);
+        let sched = runtime.handle().sched();
+        sched.lay_off(2, 1);
+        assert_eq!(runtime.handle().set_procs(2).unwrap(), 2);
+        assert_eq!(laid_off(&runtime), (2, 0));
+        sched.lay_off(2, 1);
+        assert_eq!(runtime.handle().set_procs(3).unwrap(), 2);
+        assert_eq!(laid_off(&runtime), (3, 0));
+        // This one comes too late.
+        sched.lay_off(2, 1);
+        assert_eq!(laid_off(&runtime), (3, 0));
+        work(&runtime);
+    }
+
+    #[test]
+    fn a_runtime_ends_with_ps_laid_off() {
+        let runtime = runtime(2);
+        runtime.handle().sched().lay_off(2, 1);
+        let task = runtime.spawn(std::future::pending::<()>());
+        work(&runtime);
+        drop(runtime);
+        assert!(crate::block_on(task).unwrap_err().is_cancelled());
+    }
+}

@@ -359,9 +359,9 @@ impl<'a> Monitor<'a> {
             self.waits.1 += waited.saturating_sub(before.1);
         }
         let procs = sched.ps.wanted();
-        if self.laid_off != procs.saturating_sub(sched.ps.active()) {
+        let laid_off = procs.saturating_sub(sched.ps.active());
+        if std::mem::replace(&mut self.laid_off, laid_off) != laid_off {
             // The user has set the number of Ps meanwhile, perhaps to what it was.
-            self.laid_off = 0;
             self.crowd.forget();
         }
         if !round.alive || procs == 1 {
