@@ -74,10 +74,8 @@ const HOLDS: RangeInclusive<Duration> = Duration::from_millis(20)..=Duration::fr
 /// How long they are not tried again after they were no better: longer each time.
 const PAUSES: RangeInclusive<Duration> = Duration::from_millis(20)..=Duration::from_secs(2);
 
-/// For how long after the last trial that was for fewer Ps these are taken up again when all was quiet meanwhile, and
-/// when they are questioned then.
+/// For how long after the last trial that was for fewer Ps these are taken up again when all was quiet meanwhile.
 const REMEMBERED: Duration = Duration::from_secs(5);
-const RESUMED: Duration = Duration::from_millis(10);
 
 /// What the monitor sees, since the runtime began.
 #[derive(Clone, Copy, Debug, Default)]
@@ -178,7 +176,7 @@ impl Crowd {
         if count > 0 && sight.now < when + REMEMBERED {
             self.laid_off = count.min(sight.procs - 1);
             self.stage = Stage::Rest {
-                until: sight.now + RESUMED,
+                until: sight.now + *HOLDS.start(),
             };
         }
     }
@@ -549,8 +547,8 @@ mod tests {
         let mut runtime = Runtime::new(2);
         runtime.run(100, crowded);
         runtime.crowd.rest_for_now();
-        let looks = runtime.run(15, |_| plain(10_000));
-        assert_eq!(looks[12..], [2; 3]);
+        let looks = runtime.run(25, |_| plain(10_000));
+        assert_eq!(looks[22..], [2; 3]);
         runtime.crowd.rest_for_now();
         assert_eq!(runtime.run(5, |_| plain(10_000)), [2; 5]);
     }
