@@ -118,7 +118,7 @@ pub(crate) struct Crowd {
     /// Waits in a millisecond; Ps that come and go beside a steady one.
     waits: f64,
     fickle: f64,
-    /// The next of either.
+    /// How long the next of either is.
     holds: Duration,
     pauses: Duration,
     /// Until when no fewer are tried.
@@ -282,7 +282,10 @@ impl Crowd {
         let keeps = gain >= if fewer { 0.0 } else { -MARGIN };
         let now = look.sight.now;
         let until = match (fewer, keeps) {
-            (true, true) => now + self.holds,
+            (true, true) => {
+                self.pauses = *PAUSES.start();
+                now + self.holds
+            }
             (true, false) => {
                 self.paused = now + longer(&mut self.pauses, *PAUSES.end());
                 now + self.holds
