@@ -48,32 +48,9 @@ pub(super) fn all(spec: Spec) -> [Entry; 3] {
     ]
 }
 
-fn open_2(_: &Spec, _: &Lab, peer: Peer) -> io::Result<Option<Session>> {
-    match peer {
-        Peer::Gopark => session::<Gopark>(gopark_2),
-        Peer::Crossbeam => session::<kind::Crossbeam>(crossbeam_2),
-        _ => return Ok(None),
-    }
-    .map(Some)
-}
-
-fn open_8(_: &Spec, _: &Lab, peer: Peer) -> io::Result<Option<Session>> {
-    match peer {
-        Peer::Gopark => session::<Gopark>(gopark_8),
-        Peer::Crossbeam => session::<kind::Crossbeam>(crossbeam_8),
-        _ => return Ok(None),
-    }
-    .map(Some)
-}
-
-fn open_64(_: &Spec, _: &Lab, peer: Peer) -> io::Result<Option<Session>> {
-    match peer {
-        Peer::Gopark => session::<Gopark>(gopark_64),
-        Peer::Crossbeam => session::<kind::Crossbeam>(crossbeam_64),
-        _ => return Ok(None),
-    }
-    .map(Some)
-}
+open!(open_2, gopark: gopark_2, crossbeam: crossbeam_2);
+open!(open_8, gopark: gopark_8, crossbeam: crossbeam_8);
+open!(open_64, gopark: gopark_64, crossbeam: crossbeam_64);
 
 /// Evaluates `$select` `$size` times: each time it gives 0, the default.
 macro_rules! measured {

@@ -25,6 +25,21 @@ macro_rules! select_crossbeam {
     };
 }
 
+/// A function that opens a session of what each peer is given; who is not named takes no part.
+macro_rules! open {
+    ($name:ident, gopark: $gopark:ident, $(tokio: $tokio:ident,)? crossbeam: $crossbeam:ident) => {
+        fn $name(_: &Spec, _: &Lab, peer: Peer) -> io::Result<Option<Session>> {
+            match peer {
+                Peer::Gopark => session::<Gopark>($gopark),
+                $(Peer::Tokio => session::<kind::Tokio>($tokio),)?
+                Peer::Crossbeam => session::<kind::Crossbeam>($crossbeam),
+                _ => return Ok(None),
+            }
+            .map(Some)
+        }
+    };
+}
+
 mod default;
 mod ready;
 mod waiting;

@@ -130,34 +130,9 @@ selects!(gopark_2, gopark_8, Gopark, select_gopark);
 selects!(tokio_2, tokio_8, kind::Tokio, select_tokio);
 selects!(crossbeam_2, crossbeam_8, kind::Crossbeam, select_crossbeam);
 
-fn open_2(_: &Spec, _: &Lab, peer: Peer) -> io::Result<Option<Session>> {
-    match peer {
-        Peer::Gopark => session::<Gopark>(gopark_2),
-        Peer::Tokio => session::<kind::Tokio>(tokio_2),
-        Peer::Crossbeam => session::<kind::Crossbeam>(crossbeam_2),
-        _ => return Ok(None),
-    }
-    .map(Some)
-}
-
-fn open_8(_: &Spec, _: &Lab, peer: Peer) -> io::Result<Option<Session>> {
-    match peer {
-        Peer::Gopark => session::<Gopark>(gopark_8),
-        Peer::Tokio => session::<kind::Tokio>(tokio_8),
-        Peer::Crossbeam => session::<kind::Crossbeam>(crossbeam_8),
-        _ => return Ok(None),
-    }
-    .map(Some)
-}
-
-fn open_64(_: &Spec, _: &Lab, peer: Peer) -> io::Result<Option<Session>> {
-    match peer {
-        Peer::Gopark => session::<Gopark>(gopark_64),
-        Peer::Crossbeam => session::<kind::Crossbeam>(crossbeam_64),
-        _ => return Ok(None),
-    }
-    .map(Some)
-}
+open!(open_2, gopark: gopark_2, tokio: tokio_2, crossbeam: crossbeam_2);
+open!(open_8, gopark: gopark_8, tokio: tokio_8, crossbeam: crossbeam_8);
+open!(open_64, gopark: gopark_64, crossbeam: crossbeam_64);
 
 fn gopark_64(rt: &rt::Gopark, size: usize) -> Cost {
     rt.run(async move {
