@@ -123,8 +123,8 @@ pub(crate) struct Crowd {
     pauses: Duration,
     /// Until when no fewer are tried.
     paused: Duration,
-    /// How many were laid off after the last trial that changed or confirmed it, and when that was.
-    remembered: (usize, Duration),
+    /// How many were laid off after the last trial that changed or confirmed it, when that was, and the rate then.
+    remembered: (usize, Duration, f64),
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -150,7 +150,7 @@ impl Crowd {
             holds: *HOLDS.start(),
             pauses: *PAUSES.start(),
             paused: Duration::ZERO,
-            remembered: (0, Duration::ZERO),
+            remembered: (0, Duration::ZERO, 0.0),
         }
     }
 
@@ -172,11 +172,13 @@ impl Crowd {
 
     /// The first look since nothing ran.
     fn resume(&mut self, sight: Sight) {
-        let (count, when) = self.remembered;
+        let (count, when, rate) = self.remembered;
         if count > 0 && sight.now < when + REMEMBERED {
             self.laid_off = count.min(sight.procs - 1);
+            // Other work makes fewer polls, most likely, and is then seen at the next look.
+            self.rate = rate;
             self.stage = Stage::Rest {
-                until: sight.now + *HOLDS.start(),
+                until: sight.now + self.holds,
             };
         }
     }
@@ -302,7 +304,7 @@ impl Crowd {
             self.laid_off = before;
         }
         if keeps || !fewer {
-            self.remembered = (self.laid_off, now);
+            self.remembered = (self.laid_off, now, self.rate);
         }
         self.waits = 0.0;
         self.fickle = 0.0;
@@ -550,10 +552,15 @@ mod tests {
         let mut runtime = Runtime::new(2);
         runtime.run(100, crowded);
         runtime.crowd.rest_for_now();
-        let looks = runtime.run(25, |_| plain(10_000));
-        assert_eq!(looks[22..], [2; 3]);
+        let looks = runtime.run(5, |_| plain(1_000));
+        assert_eq!(looks[2..], [2; 3]);
         runtime.crowd.rest_for_now();
         assert_eq!(runtime.run(5, |_| plain(10_000)), [2; 5]);
+        // Other work that makes as many polls is found out later, as without a pause.
+        runtime.run(1_000, crowded);
+        runtime.crowd.rest_for_now();
+        let looks = runtime.run(255, |_| plain(10_000));
+        assert_eq!(looks[252..], [2; 3]);
     }
 
     /// Nobody is to wait behind long polls, not even for a trial.
