@@ -46,12 +46,24 @@ mod waiting;
 
 use gopark::chan;
 
-use super::{Entry, SPEC, Spec, kind};
+use super::kind::{self, Channel};
+use super::{Entry, SPEC, Spec};
 use crate::rt;
 
 type Gopark = kind::Own<rt::Gopark>;
 
 const FILLED: &str = "the senders live";
+
+/// So many channels: their senders, and their receivers.
+fn make_all<C: Channel, const N: usize>(capacity: usize) -> (Vec<C::Sender>, [C::Receiver; N]) {
+    let mut senders = Vec::with_capacity(N);
+    let receivers = std::array::from_fn(|_| {
+        let (sender, receiver) = C::make(capacity);
+        senders.push(sender);
+        receiver
+    });
+    (senders, receivers)
+}
 
 /// gopark's select of a list. A case is used up when it was chosen, and its number with it; so it is added
 /// again, and now and then all are added anew.

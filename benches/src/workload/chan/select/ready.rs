@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use super::super::kind::{self, Channel};
 use super::super::threads::Threads;
 use super::super::{Entry, Session, Spec, Target, Tasks, session};
-use super::{FILLED, Gopark, List};
+use super::{FILLED, Gopark, List, make_all};
 use crate::measure::Cost;
 use crate::peer::Peer;
 use crate::rt;
@@ -62,12 +62,7 @@ struct Full<C: Channel> {
 
 impl<C: Channel> Full<C> {
     fn make<const N: usize>(size: usize) -> (Self, [C::Receiver; N]) {
-        let mut senders = Vec::with_capacity(N);
-        let receivers = std::array::from_fn(|_| {
-            let (sender, receiver) = C::make(BATCH);
-            senders.push(sender);
-            receiver
-        });
+        let (senders, receivers) = make_all::<C, N>(BATCH);
         let full = Self {
             senders,
             spent: Duration::ZERO,

@@ -7,7 +7,7 @@ use std::time::Instant;
 use super::super::kind::{self, Channel};
 use super::super::threads::Threads;
 use super::super::{Entry, Session, Spec, Tasks, session};
-use super::{FILLED, Gopark, List};
+use super::{FILLED, Gopark, List, make_all};
 use crate::measure::Cost;
 use crate::peer::Peer;
 use crate::rt;
@@ -67,12 +67,7 @@ impl<C: Channel> Other<C> {
     /// It makes as many rounds as the size says, fewer where each takes so much longer.
     fn begin<const N: usize>(size: usize) -> (Self, [C::Receiver; N]) {
         let rounds = size / C::Tasks::SLOWER;
-        let mut senders = Vec::with_capacity(N);
-        let receivers = std::array::from_fn(|_| {
-            let (sender, receiver) = C::make(1);
-            senders.push(sender);
-            receiver
-        });
+        let (senders, receivers) = make_all::<C, N>(1);
         let (answers, mut answered) = C::make(1);
         let task = C::Tasks::spawn(async move {
             for sender in senders.iter().cycle().take(rounds) {
