@@ -154,6 +154,11 @@ impl Crowd {
         }
     }
 
+    /// How many Ps are laid off, as far as it knows.
+    pub(crate) fn laid_off(&self) -> usize {
+        self.laid_off
+    }
+
     /// The number of Ps was changed: what was learnt is void.
     pub(crate) fn forget(&mut self) {
         *self = Self::new();

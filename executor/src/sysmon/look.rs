@@ -53,8 +53,6 @@ pub(super) struct Monitor<'a> {
     reactor_turns: u64,
     unmanned_since: Option<Duration>,
     crowd: Crowd,
-    /// How many Ps it has laid off.
-    laid_off: usize,
     /// How often and how long Ms have waited for locks, those that have gone included.
     waits: (u64, Duration),
     trace: Option<Trace>,
@@ -115,7 +113,6 @@ impl<'a> Monitor<'a> {
             reactor_turns: 0,
             unmanned_since: None,
             crowd: Crowd::new(),
-            laid_off: 0,
             waits: (0, Duration::ZERO),
             trace: crate::debug::settings().schedtrace.map(Trace::new),
         }
@@ -360,13 +357,9 @@ impl<'a> Monitor<'a> {
         }
         let procs = sched.ps.wanted();
         let laid_off = procs.saturating_sub(sched.ps.active());
-        if std::mem::replace(&mut self.laid_off, laid_off) != laid_off {
+        if self.crowd.laid_off() != laid_off {
             // The user has set the number of Ps meanwhile, perhaps to what it was.
             self.crowd.forget();
-        }
-        if !round.alive || procs == 1 {
-            self.crowd.rest_for_now();
-            return self.lay_off(procs, 0);
         }
         let sight = crowd::Sight {
             now,
@@ -378,16 +371,16 @@ impl<'a> Monitor<'a> {
             polls: p.metrics.polls.get(),
             parks: p.metrics.parks.get(),
         });
-        let count = self.crowd.look(sight, deeds);
-        self.lay_off(procs, count);
-    }
-
-    fn lay_off(&mut self, procs: usize, count: usize) {
-        let before = std::mem::replace(&mut self.laid_off, count);
-        if before != count {
-            let more = count.saturating_sub(before);
-            self.sched.counters().procs_laid_off.add_shared(more as u64);
-            self.sched.lay_off(procs, count);
+        let count = if round.alive && procs > 1 {
+            self.crowd.look(sight, deeds)
+        } else {
+            self.crowd.rest_for_now();
+            0
+        };
+        if count != laid_off {
+            let more = count.saturating_sub(laid_off);
+            sched.counters().procs_laid_off.add_shared(more as u64);
+            sched.lay_off(procs, count);
         }
     }
 
