@@ -3,9 +3,12 @@
 
 mod proof_support;
 
+use std::pin::pin;
 use std::sync::Barrier;
+use std::task::Poll;
 use std::thread;
 
+use futures::poll;
 use gopark::chan;
 use proof_support::{Random, alarm, seed};
 
@@ -97,4 +100,57 @@ fn the_default_is_decided_at_one_moment_by_who_owns_the_channels() {
             }
         });
     }
+}
+
+/// Has this thread own the channel's lock.
+fn own<T>(receiver: &chan::Receiver<T>) {
+    (0..RUN).for_each(|_| assert!(receiver.try_recv().is_err()));
+}
+
+#[test]
+fn an_owner_takes_the_default_only_if_no_case_is_ready() {
+    let _alarm = alarm();
+    gopark::block_on(async {
+        macro_rules! is_ready {
+            ($operation:expr) => {
+                gopark::select! { _ = $operation => true, default => false }
+            };
+        }
+
+        let (tx, rx) = chan::rendezvous::<u8>();
+        own(&rx);
+        assert!(!is_ready!(rx.recv()) && !is_ready!(tx.send(0)) && !is_ready!(tx.reserve()));
+        {
+            let mut send = pin!(tx.send(1));
+            assert!(poll!(&mut send).is_pending());
+            assert!(is_ready!(rx.recv()), "a sender waits");
+            assert_eq!(poll!(&mut send), Poll::Ready(Ok(())));
+        }
+        for reserves in [false, true] {
+            let mut recv = pin!(rx.recv());
+            assert!(poll!(&mut recv).is_pending());
+            if reserves {
+                assert!(is_ready!(tx.reserve()), "a receiver waits");
+                assert!(poll!(&mut recv).is_pending());
+            } else {
+                assert!(is_ready!(tx.send(2)), "a receiver waits");
+                assert_eq!(poll!(&mut recv), Poll::Ready(Ok(2)));
+            }
+        }
+
+        let (tx, rx) = chan::bounded::<u8>(1);
+        own(&rx);
+        assert!(!is_ready!(rx.recv()));
+        assert!(
+            is_ready!(tx.reserve()) && is_ready!(tx.send(3)),
+            "there is room"
+        );
+        assert!(!is_ready!(tx.send(4)) && !is_ready!(tx.reserve()));
+        assert!(is_ready!(rx.recv()), "there is a message");
+        tx.try_send(6).unwrap();
+        tx.close();
+        assert!(is_ready!(tx.send(5)) && is_ready!(tx.reserve()), "closed");
+        assert_eq!(rx.try_recv(), Ok(6));
+        assert!(is_ready!(rx.recv()), "closed");
+    });
 }
