@@ -26,9 +26,11 @@ import (
 var workloads = map[string]func(size int) float64{
 	"spawn_join":      spawnJoin,
 	"spawn_many":      spawnMany,
+	"spawn_detached":  spawnDetached,
 	"yield":           func(size int) float64 { return yield(1_000, size) },
 	"yield_few":       func(size int) float64 { return yield(2, size) },
-	"ring":            ring,
+	"ring":            func(laps int) float64 { return ring(1_000, laps) },
+	"ring_100":        func(laps int) float64 { return ring(100, laps) },
 	"ping_pong":       pingPong,
 	"skynet":          skynet,
 	"timeout_unfired": timeoutUnfired,
@@ -117,6 +119,19 @@ func spawnMany(size int) float64 {
 	return nsPerOp(start, batches*batch)
 }
 
+func spawnDetached(size int) float64 {
+	var all sync.WaitGroup
+	all.Add(size)
+	start := time.Now()
+	go func() {
+		for i := 0; i < size; i++ {
+			go all.Done()
+		}
+	}()
+	all.Wait()
+	return nsPerOp(start, size)
+}
+
 func yield(tasks, yields int) float64 {
 	start := time.Now()
 	var all sync.WaitGroup
@@ -133,9 +148,7 @@ func yield(tasks, yields int) float64 {
 	return nsPerOp(start, tasks*yields)
 }
 
-const tasks = 1_000
-
-func ring(laps int) float64 {
+func ring(tasks, laps int) float64 {
 	hops := laps * tasks
 	first := make(chan int, 1)
 	done := make(chan struct{})
@@ -163,6 +176,7 @@ func ring(laps int) float64 {
 }
 
 func pingPong(size int) float64 {
+	const tasks = 1_000
 	start := time.Now()
 	var all sync.WaitGroup
 	all.Add(tasks)

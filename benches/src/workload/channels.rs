@@ -8,16 +8,17 @@ use std::time::Instant;
 
 use super::{Group, RUNTIMES, Spec, Target, Workload};
 use crate::measure::Cost;
+use crate::peer::Peer;
 use crate::rt::Rt;
 
-/// Tasks in the ring; pairs in [`PingPong`].
-const TASKS: usize = 1_000;
+/// Pairs in [`PingPong`].
+const PAIRS: usize = 1_000;
 
-/// One token goes round a ring of 1,000 tasks: one task is ready at any time. Size: laps.
+/// One token goes round a ring of `TASKS` tasks: one task is ready at any time. Size: laps.
 #[derive(Debug)]
-pub struct Ring;
+pub struct Ring<const TASKS: usize>;
 
-impl Workload for Ring {
+impl Workload for Ring<1_000> {
     const SPEC: Spec = Spec {
         name: "ring",
         group: Group::Sched,
@@ -31,7 +32,29 @@ impl Workload for Ring {
     };
 
     fn run<R: Rt>(rt: &R, size: usize) -> io::Result<Cost> {
-        let hops = size * TASKS;
+        Self::pass_token(rt, size)
+    }
+}
+
+impl Workload for Ring<100> {
+    const SPEC: Spec = Spec {
+        name: "ring_100",
+        about: "the same round a ring of 100 tasks, which fits into the nearest caches",
+        full: 10_000,
+        quick: 200,
+        rivals: &[Peer::Tokio, Peer::Smol, Peer::Go],
+        target: Some(Target::Ratio(0.90)),
+        ..<Ring<1_000> as Workload>::SPEC
+    };
+
+    fn run<R: Rt>(rt: &R, size: usize) -> io::Result<Cost> {
+        Self::pass_token(rt, size)
+    }
+}
+
+impl<const TASKS: usize> Ring<TASKS> {
+    fn pass_token<R: Rt>(rt: &R, laps: usize) -> io::Result<Cost> {
+        let hops = laps * TASKS;
         Ok(rt.run(async move {
             let (first, mut previous) = async_channel::bounded::<usize>(1);
             let (done, all_done) = async_channel::bounded::<()>(1);
@@ -114,11 +137,11 @@ impl Workload for PingPong {
                     }
                 })
             };
-            let pairs: Vec<_> = (0..TASKS).map(pair).collect();
+            let pairs: Vec<_> = (0..PAIRS).map(pair).collect();
             for pair in pairs {
                 R::join(pair).await;
             }
-            Cost::since(start, TASKS * size)
+            Cost::since(start, PAIRS * size)
         }))
     }
 }

@@ -2,10 +2,13 @@
 
 use std::hint::black_box;
 use std::io;
+use std::sync::Arc;
 use std::time::Instant;
 
+use super::foreign::Countdown;
 use super::{Group, RUNTIMES, Spec, Target, Workload};
 use crate::measure::Cost;
+use crate::peer::Peer;
 use crate::rt::Rt;
 
 /// A task spawns a trivial task and awaits it, one by one. Size: spawns.
@@ -69,5 +72,40 @@ impl Workload for SpawnMany {
             }
             Cost::since(start, batches * BATCH)
         }))
+    }
+}
+
+/// A task that does not yield spawns all the tasks there are and keeps no handle; each counts down when it
+/// runs. So the queue of the processor overflows all the time. Size: tasks.
+#[derive(Debug)]
+pub struct SpawnDetached;
+
+impl Workload for SpawnDetached {
+    const SPEC: Spec = Spec {
+        name: "spawn_detached",
+        group: Group::Sched,
+        unit: "ns/task",
+        about: "a task spawns 500,000 tasks without yielding and keeps no handle; each counts down",
+        full: 500_000,
+        quick: 10_000,
+        rivals: &[Peer::Tokio, Peer::Smol, Peer::Go],
+        in_go: true,
+        target: Some(Target::Ratio(0.60)),
+    };
+
+    fn run<R: Rt>(rt: &R, size: usize) -> io::Result<Cost> {
+        let countdown = Countdown::new();
+        let start = countdown.start(size);
+        let counted = Arc::clone(&countdown);
+        R::detach(rt.spawn_from_outside(async move {
+            for _ in 0..size {
+                let counted = Arc::clone(&counted);
+                R::detach(R::spawn(async move { counted.one_less() }));
+            }
+        }));
+        Ok(Cost {
+            spent: countdown.wait() - start,
+            ops: size as u64,
+        })
     }
 }

@@ -137,3 +137,61 @@ impl Workload for WakeIdle {
         Ok(cost)
     }
 }
+
+/// Tasks that receive in [`FanOutForeign`].
+const RECEIVERS: usize = 64;
+
+/// A foreign thread feeds one channel from which 64 tasks receive, and waits until all messages have
+/// been counted: each wake comes from outside, and nearly all receivers sleep. Size: messages.
+#[derive(Debug)]
+pub struct FanOutForeign;
+
+impl Workload for FanOutForeign {
+    const SPEC: Spec = Spec {
+        name: "fan_out_foreign",
+        group: Group::Wake,
+        unit: "ns/message",
+        about: "a foreign thread feeds one async-channel from which 64 tasks receive",
+        full: 300_000,
+        quick: 5_000,
+        rivals: RUNTIMES,
+        in_go: false,
+        target: Some(Target::Ratio(0.80)),
+    };
+
+    fn run<R: Rt>(rt: &R, size: usize) -> io::Result<Cost> {
+        let countdown = Countdown::new();
+        countdown.start(RECEIVERS);
+        let (sender, receiver) = async_channel::unbounded::<()>();
+        let tasks: Vec<_> = (0..RECEIVERS)
+            .map(|_| {
+                let (receiver, countdown) = (receiver.clone(), Arc::clone(&countdown));
+                rt.spawn_from_outside(async move {
+                    // The first one tells that the task is there.
+                    countdown.one_less();
+                    while let Ok(()) = receiver.recv().await {
+                        countdown.one_less();
+                    }
+                })
+            })
+            .collect();
+        countdown.wait();
+        let start = countdown.start(size);
+        for _ in 0..size {
+            sender
+                .try_send(())
+                .expect("an unbounded channel of living tasks takes all");
+        }
+        let spent = countdown.wait() - start;
+        drop(sender);
+        rt.run(async move {
+            for task in tasks {
+                R::join(task).await;
+            }
+        });
+        Ok(Cost {
+            spent,
+            ops: size as u64,
+        })
+    }
+}
