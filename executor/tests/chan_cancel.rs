@@ -142,7 +142,7 @@ fn a_promise_that_nobody_takes_up_is_received_by_whoever_comes() {
         tx.try_send(1).unwrap();
         assert!(rx.try_recv().unwrap_err().is_empty(), "it is promised");
         drop(receive);
-        assert_eq!(rx.len(), 1);
+        assert_eq!(rx.len(), capacity.min(1));
         assert_eq!(rx.recv().now_or_never(), Some(Ok(1)));
         // The capacity is what it was.
         assert_eq!(tx.is_full(), capacity == 0);

@@ -2,8 +2,8 @@
 //! operations, one after the other, that gives each what it got, and in which an operation that ended
 //! before another began comes first (Wing and Gong: all orders are tried, dead ends remembered).
 //!
-//! The channel in that order is a queue. Only a receive that waits makes it more: a message may be
-//! put in for it beyond the capacity, and is then kept for it.
+//! The channel in that order is a queue, at any capacity. Only a receive that waits makes it more: a message
+//! may be put in for it beyond the capacity, and then one message, whichever comes first, is kept for it.
 
 mod chan_support;
 
@@ -25,6 +25,9 @@ enum Op {
     TryRecv,
     /// A receive that is polled once, perhaps has something promised, and is dropped.
     DroppedRecv,
+    /// A place, and then the message that is sent into it.
+    Reserve,
+    SendReserved(usize),
     Close,
     Len,
 }
@@ -72,12 +75,33 @@ fn perform(op: Op, tx: &Sender<usize>, rx: &Receiver<usize>) -> Got {
         },
         Op::Close => Got::Closes(tx.close()),
         Op::Len => Got::Length(rx.len()),
+        Op::Reserve | Op::SendReserved(_) => unreachable!("see `perform_reserved`"),
+    }
+}
+
+/// Reserves a place, and sends into it: two events.
+fn perform_reserved(
+    message: usize,
+    tx: &Sender<usize>,
+    mut timed: impl FnMut(Op, &mut dyn FnMut() -> Got),
+) {
+    let mut permit = None;
+    timed(Op::Reserve, &mut || {
+        permit = futures::executor::block_on(tx.reserve()).ok();
+        permit.as_ref().map_or(Got::Closed, |_| Got::Done)
+    });
+    if permit.is_some() {
+        timed(Op::SendReserved(message), &mut || {
+            let sent = permit.take().unwrap().send(message);
+            sent.map_or(Got::Closed, |()| Got::Done)
+        });
     }
 }
 
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 struct Model {
     queue: Vec<usize>,
+    reserved: usize,
     closed: bool,
 }
 
@@ -85,20 +109,35 @@ impl Model {
     /// Whether `op` may have got this now; and if so, does it. `waiting`: how many receives may wait.
     fn allows(&mut self, event: &Event, capacity: usize, waiting: usize) -> bool {
         let length = self.queue.len();
+        // As few as there can be beside those that are kept for receives.
+        let used = length.saturating_sub(waiting) + self.reserved;
         match (event.op, event.got) {
             (Op::Send(message) | Op::TrySend(message), Got::Done) => {
                 self.queue.push(message);
-                !self.closed && length < capacity + waiting
+                !self.closed && (length < waiting || used < capacity)
             }
-            (Op::Send(_) | Op::TrySend(_), Got::Closed) => self.closed,
-            (Op::TrySend(_), Got::Nothing) => !self.closed && length >= capacity,
+            (Op::Send(_) | Op::TrySend(_) | Op::Reserve, Got::Closed) => self.closed,
+            (Op::TrySend(_), Got::Nothing) => !self.closed && length + self.reserved >= capacity,
+            (Op::Reserve, Got::Done) => {
+                self.reserved += 1;
+                !self.closed && (used < capacity || capacity == 0 && waiting >= self.reserved)
+            }
+            (Op::SendReserved(message), got) => {
+                self.reserved -= 1;
+                if got == Got::Done {
+                    self.queue.push(message);
+                }
+                self.closed == (got == Got::Closed)
+            }
             (_, Got::Message(message)) => length > 0 && self.queue.remove(0) == message,
             (Op::TryRecv, Got::Nothing) => length <= waiting && !(self.closed && length == 0),
             // It found nothing when it began to wait; what was promised to it since, it leaves.
             (Op::DroppedRecv, Got::Nothing) => true,
             (_, Got::Closed) => self.closed && length == 0,
             (Op::Close, Got::Closes(closes)) => closes != std::mem::replace(&mut self.closed, true),
-            (Op::Len, Got::Length(said)) => said == length,
+            (Op::Len, Got::Length(said)) => {
+                (0..=waiting.min(length)).any(|kept| said == (length - kept).min(capacity))
+            }
             _ => unreachable!("{event:?}"),
         }
     }
@@ -131,18 +170,20 @@ impl Search<'_> {
             if next.allows(event, self.capacity, waiting) && self.explains(done | 1 << at, &next) {
                 return true;
             }
-            // At capacity 0 a message may go from hand to hand, past those that are kept for others.
+            // A send that waits meets a receive: its message comes in and the oldest goes, in one step.
             let Op::Send(message) = event.op else {
                 continue;
             };
-            let sent = event.got == Got::Done && !model.closed && self.capacity == 0;
-            for other in open.iter().filter(|_| sent) {
-                let others = waiting - usize::from(waits(&other));
-                let takes = self.events[*other].got == Got::Message(message);
-                if takes
-                    && model.queue.len() <= others
-                    && self.explains(done | 1 << at | 1 << *other, model)
-                {
+            let sent = event.got == Got::Done && !model.closed;
+            for &other in open.iter().filter(|_| sent) {
+                let others = waiting - usize::from(waits(&&other));
+                let mut next = model.clone();
+                next.queue.push(message);
+                let Got::Message(got) = self.events[other].got else {
+                    continue;
+                };
+                let takes = next.queue.remove(0) == got && model.queue.len() <= others;
+                if takes && self.explains(done | 1 << at | 1 << other, &next) {
                     return true;
                 }
             }
@@ -154,8 +195,9 @@ impl Search<'_> {
 
 fn random_op(random: &mut Random, next: &mut usize) -> Op {
     *next += 1;
-    match random.below(16) {
+    match random.below(17) {
         0..4 => Op::Send(*next),
+        16 => Op::Reserve,
         4..6 => Op::TrySend(*next),
         6..10 => Op::Recv,
         10..12 => Op::TryRecv,
@@ -171,9 +213,9 @@ fn record(random: &mut Random, capacity: usize) -> Vec<Event> {
     let (tx, rx) = channel(capacity);
     let clock = AtomicUsize::new(0);
     let tick = || clock.fetch_add(1, Ordering::SeqCst);
-    let timed = |op, tx: &_, rx: &_| {
+    let timed = |op, perform: &mut dyn FnMut() -> Got| {
         let began = tick();
-        let got = perform(op, tx, rx);
+        let got = perform();
         Event {
             op,
             got,
@@ -188,16 +230,20 @@ fn record(random: &mut Random, capacity: usize) -> Vec<Event> {
         let threads: Vec<_> = (0..THREADS)
             .map(|_| {
                 let ops: Vec<_> = (0..1 + random.below(MOST))
-                    .map(|_| (random_op(random, &mut number), random.below(60)))
+                    .map(|_| (random_op(random, &mut number), number, random.below(60)))
                     .collect();
                 let (tx, rx, start, ended, timed) = (&tx, &rx, &start, &ended, &timed);
                 scope.spawn(move || {
                     start.wait();
-                    let perform = |(op, pause)| {
+                    let mut events = Vec::new();
+                    for (op, number, pause) in ops {
                         (0..pause).for_each(|_| std::hint::spin_loop());
-                        timed(op, tx, rx)
-                    };
-                    let events: Vec<_> = ops.into_iter().map(perform).collect();
+                        let mut record = |op, f: &mut dyn FnMut() -> Got| events.push(timed(op, f));
+                        match op {
+                            Op::Reserve => perform_reserved(number, tx, record),
+                            _ => record(op, &mut || perform(op, tx, rx)),
+                        }
+                    }
                     ended.fetch_add(1, Ordering::SeqCst);
                     events
                 })
@@ -211,7 +257,7 @@ fn record(random: &mut Random, capacity: usize) -> Vec<Event> {
             }
             std::thread::yield_now();
         }
-        let close = timed(Op::Close, &tx, &rx);
+        let close = timed(Op::Close, &mut || perform(Op::Close, &tx, &rx));
         let done = threads
             .into_iter()
             .flat_map(|thread| thread.join().unwrap());
@@ -226,7 +272,7 @@ fn record(random: &mut Random, capacity: usize) -> Vec<Event> {
                 ended: tick(),
             });
         }
-        events.push(timed(Op::Len, &tx, &rx));
+        events.push(timed(Op::Len, &mut || perform(Op::Len, &tx, &rx)));
         events
     })
 }
@@ -242,6 +288,7 @@ fn every_history_of_a_channel_has_an_order() {
         let events = record(&mut Random::new(seed), capacity);
         let model = Model {
             queue: Vec::new(),
+            reserved: 0,
             closed: false,
         };
         let mut search = Search {
@@ -279,6 +326,7 @@ fn the_checker_refuses_what_cannot_be() {
         let events: Vec<_> = events.iter().map(make).collect();
         let model = Model {
             queue: Vec::new(),
+            reserved: 0,
             closed: false,
         };
         Search {
@@ -302,6 +350,15 @@ fn the_checker_refuses_what_cannot_be() {
     assert!(!check(2, &[sent[0], lost]), "lost");
     assert!(!check(0, &sent[..1]), "nobody took it");
     assert!(check(0, &[sent[0], taken(1, 0)]), "from hand to hand");
+    let dropped = (Op::DroppedRecv, Got::Nothing, 0, 9);
+    let passed = |first, second| {
+        let send = (Op::Send(2), Got::Done, 2, 8);
+        [dropped, sent[0], send, taken(first, 6), taken(second, 10)]
+    };
+    assert!(check(0, &passed(1, 2)));
+    assert!(!check(0, &passed(2, 1)), "past what was kept for another");
+    let place = (Op::Reserve, Got::Done, 0, 1);
+    assert!(!check(1, &[place, sent[1]]), "into a place that is kept");
     let closed = (Op::Close, Got::Closes(true), 0, 1);
     assert!(!check(2, &[closed, sent[1]]), "sent after the end");
     assert!(

@@ -41,6 +41,60 @@ fn one_receiver_gets_messages_in_the_order_of_each_sender() {
     }
 }
 
+/// A receive that waited is owed a message, not the one that woke it: who comes first gets the oldest.
+#[test]
+fn whoever_receives_first_gets_the_oldest_message() {
+    for capacity in [0, 1, 2] {
+        let (tx, rx) = channel(capacity);
+        let first = waiting(rx.recv());
+        // No place is left, so that what is sent later waits.
+        let permits: Vec<_> = (0..capacity).map(|_| tx.try_reserve().unwrap()).collect();
+        tx.try_send(0).unwrap();
+        let send = waiting(tx.send(1));
+        assert_eq!(rx.recv().now_or_never(), Some(Ok(0)), "capacity {capacity}");
+        assert_eq!(send.woken(), Ok(()));
+        let third = waiting(rx.recv());
+        tx.try_send(2).unwrap();
+        assert_eq!(third.woken(), Ok(1));
+        assert_eq!(first.woken(), Ok(2));
+        drop(permits);
+    }
+}
+
+#[test]
+fn what_a_dropped_receive_was_owed_is_received_in_its_turn() {
+    let (tx, rx) = chan::rendezvous();
+    let receive = waiting(rx.recv());
+    tx.try_send(0).unwrap();
+    let send = waiting(tx.send(1));
+    assert_eq!(rx.try_recv(), Ok(0));
+    drop(receive);
+    assert_eq!(rx.try_recv(), Ok(1));
+    assert_eq!(send.woken(), Ok(()));
+}
+
+#[test]
+fn a_channel_never_says_that_it_holds_more_than_its_capacity() {
+    for capacity in [0, 1, 1000] {
+        let (tx, rx) = channel(capacity);
+        let receives: Vec<_> = (0..3).map(|_| waiting(rx.recv())).collect();
+        let mut sent = 0;
+        while tx.try_send(sent).is_ok() {
+            sent += 1;
+        }
+        assert_eq!(sent, capacity + 3);
+        for receive in receives {
+            assert_eq!((rx.len(), tx.len()), (capacity, capacity));
+            assert_eq!((rx.is_empty(), rx.is_full()), (capacity == 0, true));
+            drop(receive);
+        }
+        // Nobody is owed anything now, and there is more than it holds.
+        assert_eq!((rx.len(), rx.is_full()), (capacity, true));
+        assert_eq!(rx.drain().count(), capacity + 3);
+        assert_eq!((rx.len(), rx.is_full()), (0, capacity == 0));
+    }
+}
+
 #[test]
 fn senders_that_wait_are_served_in_order() {
     for capacity in [0, 1, 3] {

@@ -104,7 +104,7 @@ pub struct Drain<'a, T> {
 
 impl<'a, T> Drain<'a, T> {
     pub(super) fn new(receiver: &'a Receiver<T>) -> Self {
-        let left = receiver.len();
+        let left = receiver.chan().lock().available();
         Self {
             receiver,
             taken: Vec::new().into_iter(),

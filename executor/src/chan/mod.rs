@@ -124,18 +124,20 @@ pub fn unbounded<T>() -> (Sender<T>, Receiver<T>) {
 macro_rules! common_methods {
     ($half:ident) => {
         impl<T> $half<T> {
-            /// Messages in the channel at the moment.
+            /// Messages that could be received at the moment; never more than the capacity. A message that
+            /// is kept for a receive that waited is not among them, and a channel of capacity 0 holds none.
             pub fn len(&self) -> usize {
                 self.chan.lock().len()
             }
 
-            /// Whether no message is in the channel at the moment.
+            /// Whether [`len`](Self::len) is 0 at the moment.
             pub fn is_empty(&self) -> bool {
                 self.len() == 0
             }
 
-            /// Whether there is no room for a message at the moment. A channel of capacity 0 is
-            /// always full, and one without a limit never.
+            /// Whether there is no room for a message at the moment: [`len`](Self::len) and the places that
+            /// are reserved make up the capacity. A channel of capacity 0 is always full, and one without a
+            /// limit never.
             pub fn is_full(&self) -> bool {
                 !self.chan.lock().has_room()
             }

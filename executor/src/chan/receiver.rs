@@ -235,8 +235,7 @@ impl<T> Stream for Receiver<T> {
 
 impl<T> FusedStream for Receiver<T> {
     fn is_terminated(&self) -> bool {
-        let state = self.chan.lock();
-        state.is_closed() && state.len() == 0
+        self.chan.lock().is_drained()
     }
 }
 

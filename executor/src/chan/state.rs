@@ -3,13 +3,17 @@
 //! ```text
 //!    senders that wait       buffer                                     receivers that wait
 //!    [ v ][ v ][ permit ] -> [ m m m m | m m ]  -> taken, oldest first   [ r ][ r ]
-//!                                       ^ promised: kept for receivers that were woken for them
+//!                                       ^ promised: so many are kept for receivers that were woken
 //! ```
 //!
 //! A message that finds a receiver waiting is not copied into it but *promised*: it goes into the buffer,
-//! also beyond the capacity, and the receiver, woken, takes it at its next poll. So a receiver that is
-//! dropped before that poll loses nothing: the promise passes to the next. And others cannot take what
-//! is promised, so nobody barges.
+//! also beyond the capacity, and the receiver, woken, takes a message at its next poll. So a receiver that is
+//! dropped before that poll loses nothing: the promise passes to the next. And others cannot take as many
+//! messages as are promised, so nobody barges.
+//!
+//! What is promised is *a* message, not *that* message: whoever receives takes the oldest of the buffer, by a
+//! promise or not. So messages are received in the order in which they were sent, whoever is polled first.
+//! A receive is then like one on a queue, at the moment when it takes its message.
 //!
 //! # Invariants, whenever the lock is free
 //!
@@ -100,9 +104,15 @@ impl<T> State<T> {
         self.capacity
     }
 
-    /// Messages in the channel.
+    /// Messages in the channel, as its users count: those that anyone may take, and never more than it
+    /// holds. A message whose receiver went away counts beyond the capacity until it is taken.
     pub(crate) fn len(&self) -> usize {
-        self.buffer.len()
+        self.available().min(self.capacity)
+    }
+
+    /// Whether nothing will ever be received any more.
+    pub(crate) fn is_drained(&self) -> bool {
+        self.closed && self.buffer.is_empty()
     }
 
     pub(crate) fn is_closed(&self) -> bool {
@@ -134,8 +144,7 @@ impl<T> State<T> {
         if self.available() == 0 {
             return value;
         }
-        self.buffer.push_back(value);
-        self.buffer.pop_front().expect("available > 0")
+        self.swap_for_oldest(value)
     }
 
     /// Whether it is seen at a glance that `try_recv` would give Empty.
@@ -208,7 +217,7 @@ impl<T> State<T> {
     /// Why nothing is received.
     #[inline]
     fn nothing(&self) -> NotReceived {
-        if self.closed && self.buffer.is_empty() {
+        if self.is_drained() {
             NotReceived::Closed
         } else {
             NotReceived::Empty
@@ -227,10 +236,21 @@ impl<T> State<T> {
             // SAFETY: (1) a sender's node, (2) which is being fired by us.
             let take = || taken = Some(unsafe { take_value(node) });
             if let Some(waker) = node.fire(Fired::Sent, take) {
-                return Ok((taken.expect("who fires takes"), waker));
+                let value = taken.expect("who fires takes");
+                return Ok((self.swap_for_oldest(value), waker));
             }
         }
         Err(self.nothing())
+    }
+
+    /// Puts `value` in, and takes the oldest out, which is `value` itself if there is no other. What is
+    /// promised came earlier, too: as much stays promised as was.
+    fn swap_for_oldest(&mut self, value: T) -> T {
+        if self.buffer.is_empty() {
+            return value;
+        }
+        self.buffer.push_back(value);
+        self.buffer.pop_front().expect("one was put in")
     }
 
     /// A place has become free: the first sender that waits still gets it.
@@ -377,7 +397,7 @@ impl<T> State<T> {
     /// Tells receivers that wait that nothing will come any more, if that is so.
     #[inline]
     fn end_if_drained(&mut self, wakers: &mut Vec<Waker>) {
-        if self.closed && self.buffer.is_empty() {
+        if self.is_drained() {
             while let Some(node) = self.receivers.pop() {
                 wakers.extend(node.fire(Fired::Closed, || ()).flatten());
             }

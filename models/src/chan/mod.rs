@@ -172,6 +172,30 @@ mod tests {
         });
     }
 
+    /// A receive waits, is promised a message, and is dropped; a send waits behind that, and another receives.
+    #[test]
+    fn a_receive_that_meets_a_send_takes_what_was_sent_before() {
+        check(3, || {
+            let shared = share(chan(0));
+            let chan = &shared.0;
+            let sleepers = [Sleeper::new(), Sleeper::new()];
+            let (first, send) = (Alone::new(), Alone::new());
+            assert!(first.recv(chan, &sleepers[0]).is_none());
+            try_send(chan, 0).unwrap();
+            assert!(send.send(chan, 1, &sleepers[1]).is_none());
+            let other = thread::spawn({
+                let shared = shared.clone();
+                move || try_recv(&shared.0)
+            });
+            first.withdraw(chan);
+            let mut got = vec![other.join().unwrap().unwrap()];
+            got.extend(try_recv(chan));
+            assert_eq!(got, [0, 1]);
+            assert_eq!(send.wait(&sleepers[1]), Fired::Sent);
+            drop(send);
+        });
+    }
+
     #[test]
     fn a_receive_that_is_polled_with_another_waker_is_woken_or_sees_the_message() {
         check(3, || {
