@@ -207,18 +207,193 @@ fn an_owned_permit_keeps_its_sender() {
 }
 
 #[test]
-fn many_reservations_are_all_or_given_back() {
+fn several_places_are_kept_for_their_permits_and_given_back() {
     let (tx, rx) = chan::bounded(3);
     let permits = tx.reserve_many(2).now_or_never().unwrap().unwrap();
+    assert_eq!(permits.len(), 2);
     let waits = waiting(tx.reserve_many(2));
     // It holds the third place meanwhile.
     assert!(tx.is_full());
     drop(waits);
     assert!(!tx.is_full());
-    for (number, permit) in permits.into_iter().enumerate() {
+    for (number, permit) in permits.enumerate() {
         permit.send(number).unwrap();
     }
     assert_eq!(rx.drain().collect::<Vec<_>>(), [0, 1]);
+    let mut permits = tx.reserve_many(3).now_or_never().unwrap().unwrap();
+    let first = permits.next().unwrap();
+    drop(permits);
+    assert!(tx.reserve_many(2).now_or_never().unwrap().is_ok());
+    drop(first);
+    assert!(tx.reserve_many(3).now_or_never().unwrap().is_ok());
+}
+
+#[test]
+fn two_reservations_of_all_places_are_served_one_after_the_other() {
+    let (tx, rx) = chan::bounded(2);
+    tx.try_send(0).unwrap();
+    tx.try_send(1).unwrap();
+    let first = waiting(tx.reserve_many(2));
+    let second = waiting(tx.reserve_many(2));
+    assert_eq!(rx.try_recv(), Ok(0));
+    assert_eq!(rx.try_recv(), Ok(1));
+    assert_eq!((first.wakes(), second.wakes()), (1, 0));
+    let mut permits = first.woken().unwrap();
+    permits.next().unwrap().send(2).unwrap();
+    drop(permits);
+    assert_eq!(second.wakes(), 0);
+    assert_eq!(rx.try_recv(), Ok(2));
+    assert_eq!(second.woken().unwrap().len(), 2);
+}
+
+/// Tasks that each want all places, and one that takes them.
+#[test]
+fn tasks_that_reserve_all_places_of_a_channel_do_not_wait_for_each_other() {
+    let _alarm = alarm();
+    const EACH: usize = 500;
+    for capacity in [2, 3] {
+        everywhere(
+            move || {
+                let (tx, rx) = chan::bounded(capacity);
+                let mut all = Vec::new();
+                for sender in 0..3 {
+                    let tx = tx.clone();
+                    let send = async move {
+                        for round in 0..EACH {
+                            let permits = tx.reserve_many(2).await.unwrap();
+                            for (half, permit) in permits.enumerate() {
+                                permit.send((sender, round, half)).unwrap();
+                            }
+                        }
+                        0
+                    };
+                    all.push(send.boxed());
+                }
+                let receive = async move {
+                    let mut got = 0;
+                    while rx.recv().await.is_ok() {
+                        got += 1;
+                    }
+                    got
+                };
+                all.push(receive.boxed());
+                all
+            },
+            |got| assert_eq!(got[3], 3 * 2 * EACH),
+        );
+    }
+}
+
+#[test]
+fn who_comes_after_a_reservation_of_several_gets_nothing_before_it() {
+    let (tx, rx) = chan::bounded(3);
+    let permit = tx.try_reserve().unwrap();
+    let several = waiting(tx.reserve_many(3));
+    // There would be room for one.
+    assert!(tx.try_send(0).unwrap_err().is_full());
+    assert!(tx.try_reserve().unwrap_err().is_full());
+    let send = waiting(tx.send(1));
+    let one = waiting(tx.reserve());
+    let pair = waiting(tx.reserve_many(2));
+    drop(permit);
+    assert_eq!((several.wakes(), send.wakes(), one.wakes()), (1, 0, 0));
+    drop(several.woken().unwrap());
+    // All three places pass on at once: to two that need one each, and one of them to one that needs two.
+    assert_eq!(send.woken(), Ok(()));
+    let one = one.woken().unwrap();
+    assert_eq!(pair.wakes(), 0);
+    drop(one);
+    let mut pair = pair.woken().unwrap();
+    pair.next().unwrap().send(2).unwrap();
+    pair.next().unwrap().send(3).unwrap();
+    assert_eq!(rx.drain().collect::<Vec<_>>(), [1, 2, 3]);
+}
+
+#[test]
+fn a_reservation_of_several_that_is_dropped_gives_what_it_had_to_those_behind() {
+    for served in [false, true] {
+        let (tx, _rx) = chan::bounded::<u8>(3);
+        let permit = tx.try_reserve().unwrap();
+        let several = waiting(tx.reserve_many(3));
+        let one = waiting(tx.reserve());
+        let pair = waiting(tx.reserve_many(2));
+        let permit = (!served).then_some(permit);
+        assert_eq!(several.wakes(), usize::from(served));
+        drop(several);
+        let one = one.woken().unwrap();
+        if served {
+            assert_eq!(pair.wakes(), 1);
+        } else {
+            assert_eq!(pair.wakes(), 0);
+            drop((one, permit));
+        }
+        assert_eq!(pair.woken().unwrap().len(), 2);
+    }
+}
+
+#[test]
+fn more_places_than_there_are_is_an_error_at_once_that_names_both_numbers() {
+    let (tx, rx) = chan::bounded::<u8>(2);
+    let error = tx.reserve_many(3).now_or_never().unwrap().unwrap_err();
+    assert!(error.is_too_many());
+    let text = error.to_string();
+    assert!(text.contains('3') && text.contains('2'), "{text}");
+    assert!(
+        tx.reserve_many(0)
+            .now_or_never()
+            .unwrap()
+            .unwrap()
+            .next()
+            .is_none()
+    );
+    let waits = tx.reserve_many(2).now_or_never().unwrap().unwrap();
+    let second = waiting(tx.reserve_many(1));
+    rx.close();
+    assert!(second.woken().unwrap_err().is_disconnected());
+    drop(waits);
+    assert!(
+        tx.reserve_many(1)
+            .now_or_never()
+            .unwrap()
+            .unwrap_err()
+            .is_disconnected()
+    );
+    let (tx, _rx) = chan::unbounded::<u8>();
+    assert_eq!(
+        tx.reserve_many(1 << 40)
+            .now_or_never()
+            .unwrap()
+            .unwrap()
+            .len(),
+        1 << 40
+    );
+}
+
+#[test]
+fn at_capacity_0_several_places_are_as_many_receivers_that_wait() {
+    let (tx, rx) = chan::rendezvous();
+    let pair = waiting(tx.reserve_many(2));
+    let one = waiting(tx.reserve());
+    let first = waiting(rx.recv());
+    assert_eq!((pair.wakes(), one.wakes()), (0, 0), "the pair comes first");
+    assert!(tx.try_reserve().unwrap_err().is_full());
+    let second = waiting(rx.recv());
+    assert_eq!((pair.wakes(), one.wakes()), (1, 0));
+    for (message, permit) in pair.woken().unwrap().enumerate() {
+        permit.send(message).unwrap();
+    }
+    assert_eq!((first.woken(), second.woken()), (Ok(0), Ok(1)));
+    let pair = waiting(tx.reserve_many(2));
+    let third = waiting(rx.recv());
+    // It came before the pair.
+    one.woken().unwrap().send(2).unwrap();
+    assert_eq!(third.woken(), Ok(2));
+    let fourth = waiting(rx.recv());
+    let one = waiting(tx.reserve());
+    assert_eq!(one.wakes(), 0);
+    drop(pair);
+    one.woken().unwrap().send(3).unwrap();
+    assert_eq!(fourth.woken(), Ok(3));
 }
 
 /// Reservations in another crate's select, of which all may be granted: nothing is sent twice.

@@ -13,13 +13,13 @@ use std::task::{Context, Poll, Waker};
 
 use chan_support::{Random, alarm, channel, rounds, seed};
 use futures::FutureExt;
-use gopark::chan::{self, Permit, Receiver, Sender};
+use gopark::chan::{self, Permit, Permits, Receiver, Sender};
 
 #[derive(Clone, Copy, PartialEq, Debug)]
 enum Wants {
     ToReceive,
     ToSend(u32),
-    APlace,
+    Places(usize),
 }
 
 /// What a step gave.
@@ -28,7 +28,7 @@ enum Got {
     Waits,
     Message(u32),
     Sent,
-    Place,
+    Places(usize),
     Closed,
     Full,
     Empty,
@@ -69,26 +69,49 @@ impl Queue {
                 .extend(self.line.drain(..).map(|(number, _)| number));
             return;
         }
-        while self.used() < self.capacity {
-            let Some((number, wants)) = self.line.pop_front() else {
-                break;
-            };
-            self.served.push(number);
+        while let Some(&(number, wants)) = self.line.front() {
             match wants {
-                Wants::ToSend(message) => self.messages.push_back(message),
-                _ => self.kept += 1,
+                Wants::ToSend(message) if self.places() > 0 => self.messages.push_back(message),
+                Wants::Places(count) if self.capacity > 0 && count <= self.places() => {
+                    self.kept += count;
+                }
+                _ => break,
             }
+            self.line.pop_front();
+            self.served.push(number);
         }
-        // At capacity 0 a place is a receiver that waits.
-        let is_place = |(_, wants): &(usize, Wants)| *wants == Wants::APlace;
-        while self.capacity == 0 && self.receives.len() > self.kept {
-            let Some(at) = self.line.iter().position(is_place) else {
+        // At capacity 0 a place is a receiver that waits, and sends stand in no reservation's way.
+        while self.capacity == 0 {
+            let mut reservations = self.line.iter().enumerate();
+            let first = reservations.find_map(|(at, &(_, wants))| match wants {
+                Wants::Places(count) => Some((at, count)),
+                _ => None,
+            });
+            let Some((at, count)) = first.filter(|(_, count)| *count <= self.places()) else {
                 break;
             };
             let (number, _) = self.line.remove(at).unwrap();
             self.served.push(number);
-            self.kept += 1;
+            self.kept += count;
         }
+    }
+
+    /// How many places are free; at capacity 0, to be reserved.
+    fn places(&self) -> usize {
+        match self.capacity {
+            0 => self.receives.len().saturating_sub(self.kept),
+            capacity => capacity.saturating_sub(self.used()),
+        }
+    }
+
+    /// Whether who comes now must wait for those that wait.
+    fn has_line(&self, of: impl Fn(Wants) -> bool) -> bool {
+        self.line.iter().any(|&(_, wants)| of(wants))
+    }
+
+    /// Whether a message that meets no receiver finds no place.
+    fn is_full(&self) -> bool {
+        self.capacity == 0 || self.places() == 0 || !self.line.is_empty()
     }
 
     fn receive(&mut self) -> Got {
@@ -114,7 +137,7 @@ impl Queue {
         if self.closed {
             return Got::Closed;
         }
-        if self.receives.is_empty() && self.used() >= self.capacity {
+        if self.receives.is_empty() && self.is_full() {
             return Got::Full;
         }
         self.messages.push_back(message);
@@ -122,19 +145,22 @@ impl Queue {
         Got::Sent
     }
 
-    fn reserve(&mut self) -> Got {
-        let places = match self.capacity {
-            0 => self.receives.len(),
-            capacity => capacity - self.free_messages().min(capacity),
-        };
+    fn reserve(&mut self, count: usize) -> Got {
         if self.closed {
             return Got::Closed;
         }
-        if self.kept >= places {
+        // A send that waits beside a receiver is of one select with it.
+        let is_many = |wants| matches!(wants, Wants::Places(_));
+        let waits = if self.capacity == 0 {
+            self.has_line(is_many)
+        } else {
+            !self.line.is_empty()
+        };
+        if waits || count > self.places() {
             return Got::Full;
         }
-        self.kept += 1;
-        Got::Place
+        self.kept += count;
+        Got::Places(count)
     }
 
     /// A poll of an operation: `first`, or it waits or was served.
@@ -150,13 +176,13 @@ impl Queue {
             self.served.remove(at);
             return match wants {
                 // The close comes after all that was served before it: `close`.
-                Wants::ToSend(_) => Got::Sent,
-                _ => Got::Place,
+                Wants::Places(count) => Got::Places(count),
+                _ => Got::Sent,
             };
         }
         if !first {
             return match (self.closed, self.messages.is_empty(), wants) {
-                (true, _, Wants::ToSend(_) | Wants::APlace) => Got::Closed,
+                (true, _, Wants::ToSend(_) | Wants::Places(_)) => Got::Closed,
                 (true, true, Wants::ToReceive) => {
                     self.receives.retain(|other| *other != number);
                     Got::Closed
@@ -167,7 +193,7 @@ impl Queue {
         let got = match wants {
             Wants::ToReceive => self.receive(),
             Wants::ToSend(message) => self.send(message),
-            Wants::APlace => self.reserve(),
+            Wants::Places(count) => self.reserve(count),
         };
         match (got, wants) {
             (Got::Empty, _) => self.receives.push_back(number),
@@ -185,7 +211,9 @@ impl Queue {
         self.owed.retain(|other| *other != number);
         if let Some(at) = self.served.iter().position(|other| *other == number) {
             self.served.remove(at);
-            self.kept -= usize::from(wants == Wants::APlace);
+            if let Wants::Places(count) = wants {
+                self.kept -= count;
+            }
         }
         self.settle();
     }
@@ -202,6 +230,7 @@ type Op<'a> = Pin<Box<dyn Future<Output = Done<'a>> + 'a>>;
 enum Done<'a> {
     Got(Got),
     Place(Permit<'a, u32>),
+    Places(Permits<'a, u32>),
 }
 
 struct Waiting<'a> {
@@ -238,8 +267,15 @@ fn begin<'a>(
                 _ = chan::never::<()>() => unreachable!(),
             }
         }),
-        (Wants::APlace, true) => Box::pin(tx.reserve().map(granted)),
-        (Wants::APlace, false) => Box::pin(async move {
+        (Wants::Places(2..), _) | (Wants::Places(_), true) if !is_one(wants, random) => {
+            let Wants::Places(count) = wants else {
+                unreachable!()
+            };
+            let got = tx.reserve_many(count);
+            Box::pin(got.map(|got| got.map_or(Done::Got(Got::Closed), Done::Places)))
+        }
+        (Wants::Places(_), true) => Box::pin(tx.reserve().map(granted)),
+        (Wants::Places(_), false) => Box::pin(async move {
             gopark::select! {
                 got = tx.reserve() => granted(got),
                 _ = chan::never::<()>() => unreachable!(),
@@ -248,12 +284,17 @@ fn begin<'a>(
     }
 }
 
+/// Whether a reservation is to be made as one of one place.
+fn is_one(wants: Wants, random: &mut Random) -> bool {
+    wants == Wants::Places(1) && random.coin()
+}
+
 /// What both halves say of their channel.
 fn compare(queue: &Queue, rx: &Receiver<u32>) {
     let len = queue.free_messages().min(queue.capacity);
     assert_eq!(rx.len(), len, "len");
     assert_eq!(rx.is_empty(), len == 0, "is_empty");
-    assert_eq!(rx.is_full(), queue.used() >= queue.capacity, "is_full");
+    assert_eq!(rx.is_full(), queue.is_full(), "is_full");
     assert!(rx.capacity().is_none_or(|capacity| rx.len() <= capacity));
 }
 
@@ -265,6 +306,7 @@ fn history(random: &mut Random, capacity: usize, say: bool) {
     };
     let mut ops: Vec<Waiting<'_>> = Vec::new();
     let mut permits: Vec<Permit<'_, u32>> = Vec::new();
+    let mut several: Vec<Permits<'_, u32>> = Vec::new();
     let mut cx = Context::from_waker(Waker::noop());
     for step in 0..60 {
         let message = step as u32;
@@ -273,7 +315,9 @@ fn history(random: &mut Random, capacity: usize, say: bool) {
                 let wants = match random.below(5) {
                     0 | 1 => Wants::ToReceive,
                     2 | 3 => Wants::ToSend(message),
-                    _ => Wants::APlace,
+                    _ => Wants::Places(
+                        1 + random.below(if capacity == 0 { 3 } else { capacity.min(3) }),
+                    ),
                 };
                 ops.push(Waiting {
                     number: step,
@@ -297,7 +341,12 @@ fn history(random: &mut Random, capacity: usize, say: bool) {
                     Poll::Ready(Done::Got(got)) => got,
                     Poll::Ready(Done::Place(permit)) => {
                         permits.push(permit);
-                        Got::Place
+                        Got::Places(1)
+                    }
+                    Poll::Ready(Done::Places(places)) => {
+                        let count = places.len();
+                        several.push(places);
+                        Got::Places(count)
                     }
                 };
                 let what = format!("poll {number}, {wants:?}");
@@ -305,6 +354,18 @@ fn history(random: &mut Random, capacity: usize, say: bool) {
                     drop(ops.swap_remove(at));
                 }
                 (what, expected, got)
+            }
+            13 if !several.is_empty() => {
+                let mut places = several.swap_remove(random.below(several.len()));
+                permits.extend(places.by_ref().take(random.below(3)));
+                queue.kept -= places.len();
+                queue.settle();
+                drop(places);
+                (
+                    "drop the rest of several permits".into(),
+                    Got::Sent,
+                    Got::Sent,
+                )
             }
             13..15 if !ops.is_empty() => {
                 let op = ops.swap_remove(random.below(ops.len()));

@@ -25,6 +25,20 @@ pub enum SendTimeoutError<T> {
     Disconnected(T),
 }
 
+/// Several places could not be reserved.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ReserveManyError {
+    /// The channel does not have so many places, so that they would never be free at once.
+    TooMany {
+        /// How many were asked for.
+        count: usize,
+        /// How many the channel has.
+        capacity: usize,
+    },
+    /// The channel is closed.
+    Disconnected,
+}
+
 /// The channel is closed and empty.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RecvError;
@@ -89,6 +103,18 @@ impl<T> SendTimeoutError<T> {
     /// Whether the channel is closed.
     pub fn is_disconnected(&self) -> bool {
         matches!(self, Self::Disconnected(_))
+    }
+}
+
+impl ReserveManyError {
+    /// Whether the channel does not have so many places.
+    pub fn is_too_many(&self) -> bool {
+        matches!(self, Self::TooMany { .. })
+    }
+
+    /// Whether the channel is closed.
+    pub fn is_disconnected(&self) -> bool {
+        *self == Self::Disconnected
     }
 }
 
@@ -167,6 +193,18 @@ impl<T> fmt::Display for SendTimeoutError<T> {
     }
 }
 
+impl fmt::Display for ReserveManyError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::TooMany { count, capacity } => write!(
+                f,
+                "reserving {count} places in a channel of capacity {capacity}"
+            ),
+            Self::Disconnected => f.write_str(CLOSED),
+        }
+    }
+}
+
 impl fmt::Display for RecvError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(DRAINED)
@@ -194,6 +232,7 @@ impl fmt::Display for RecvTimeoutError {
 impl<T> Error for SendError<T> {}
 impl<T> Error for TrySendError<T> {}
 impl<T> Error for SendTimeoutError<T> {}
+impl Error for ReserveManyError {}
 impl Error for RecvError {}
 impl Error for TryRecvError {}
 impl Error for RecvTimeoutError {}

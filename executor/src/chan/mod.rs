@@ -52,6 +52,7 @@ pub(crate) mod place;
 mod receiver;
 mod recv;
 mod reserve;
+mod reserve_many;
 pub(crate) mod select;
 mod send;
 mod sender;
@@ -62,12 +63,14 @@ mod timer;
 
 pub use closed::Closed;
 pub use error::{
-    RecvError, RecvTimeoutError, SendError, SendTimeoutError, TryRecvError, TrySendError,
+    RecvError, RecvTimeoutError, ReserveManyError, SendError, SendTimeoutError, TryRecvError,
+    TrySendError,
 };
 pub use many::{Drain, RecvMany};
 pub use receiver::{IntoIter, Iter, Receiver, TryIter, WeakReceiver};
 pub use recv::Recv;
 pub use reserve::{OwnedPermit, Permit, Reserve};
+pub use reserve_many::{Permits, ReserveMany};
 pub use select::{Select, Selected};
 pub use send::{Send, SendOpt};
 pub use sender::{Sender, WeakSender};

@@ -249,6 +249,8 @@ pub(crate) struct Node {
     case: Cell<u32>,
     /// A send: where its value is. Null for a reservation, and for a receive.
     value: Cell<*mut ()>,
+    /// A reservation: how many places it needs.
+    places: Cell<usize>,
 }
 
 // SAFETY: (1) see the fields: the lock, or the owner before it links the node.
@@ -265,6 +267,7 @@ impl Node {
             op: Cell::new(std::ptr::null()),
             case: Cell::new(0),
             value: Cell::new(std::ptr::null_mut()),
+            places: Cell::new(1),
         }
     }
 
@@ -274,6 +277,22 @@ impl Node {
         self.op.set(op);
         self.case.set(case);
         self.value.set(value);
+    }
+
+    /// For a reservation of several places, before it is linked.
+    pub(crate) fn set_places(&self, places: usize) {
+        debug_assert!(!self.linked.get());
+        self.places.set(places);
+    }
+
+    /// How many places it needs.
+    pub(crate) fn places(&self) -> usize {
+        self.places.get()
+    }
+
+    /// Whether it is a reservation, of those that wait to send.
+    pub(crate) fn is_reservation(&self) -> bool {
+        self.value.get().is_null()
     }
 
     pub(crate) fn is_linked(&self) -> bool {
@@ -358,18 +377,32 @@ impl Queue {
         self.len += 1;
     }
 
-    /// Unlinks the first node that is wanted.
-    pub(crate) fn pop_first(&mut self, is_wanted: impl Fn(&Node) -> bool) -> Option<&Node> {
+    /// The first node.
+    pub(crate) fn first(&self) -> Option<&Node> {
+        // SAFETY: (1) what is linked lives.
+        unsafe { self.head.as_ref() }
+    }
+
+    /// The first node that is wanted, still linked.
+    pub(crate) fn find(&self, is_wanted: impl Fn(&Node) -> bool) -> Option<&Node> {
         let mut at = self.head;
         // SAFETY: (1) what is linked lives.
         while let Some(node) = unsafe { at.as_ref() } {
             if is_wanted(node) {
-                self.unlink(node);
                 return Some(node);
             }
             at = node.next.get();
         }
         None
+    }
+
+    /// Unlinks the first node that is wanted.
+    pub(crate) fn pop_first(&mut self, is_wanted: impl Fn(&Node) -> bool) -> Option<&Node> {
+        let node: *const Node = self.find(is_wanted)?;
+        // SAFETY: (1) what is linked lives.
+        let node = unsafe { &*node };
+        self.unlink(node);
+        Some(node)
     }
 
     /// Unlinks the first node.

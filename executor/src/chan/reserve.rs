@@ -191,7 +191,7 @@ unsafe fn begin<T>(
     let mut foreign: Option<Waker> = None;
     loop {
         let mut state = chan.lock();
-        match state.try_reserve() {
+        match state.try_reserve(1) {
             Ok(()) => return Poll::Ready(Ok(())),
             Err(NotReceived::Closed) => return Poll::Ready(Err(SendError(()))),
             Err(NotReceived::Empty) => {}

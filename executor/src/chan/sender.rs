@@ -9,6 +9,7 @@ use super::closed::Closed;
 use super::core::{Chan, Reach, release, retain, wake, wake_all};
 use super::error::{SendError, SendTimeoutError, TrySendError};
 use super::reserve::{OwnedPermit, Permit, Reserve};
+use super::reserve_many::ReserveMany;
 use super::send::{Send, SendOpt};
 use super::state::{NotReceived, NotSent};
 use super::{blocking, many, timed};
@@ -232,21 +233,36 @@ impl<T> Sender<T> {
         Ok(OwnedPermit::new(self))
     }
 
-    /// Reserves `count` places, one after the other.
+    /// Waits for `count` places in the channel, and keeps each for one message. With capacity 0 it waits for
+    /// so many receivers to wait at once.
+    ///
+    /// It waits once, in its turn among all that wait to send, and those behind it wait until it has all of its
+    /// places. Until then the places that become free are kept for it, and [`is_full`](Self::is_full) says true.
     ///
     /// # Errors
     ///
-    /// Fails if the channel is closed; places that were reserved already are given back.
+    /// Fails if the channel is closed; and at once if `count` is more than the capacity of a channel that holds
+    /// messages.
     ///
     /// # Cancel safety
     ///
-    /// When the future is dropped, the places are given back.
-    pub async fn reserve_many(&self, count: usize) -> Result<Vec<Permit<'_, T>>, SendError<()>> {
-        let mut permits = Vec::new();
-        for _ in 0..count {
-            permits.push(self.reserve().await?);
-        }
-        Ok(permits)
+    /// When the future is dropped, places that it has go to those that wait behind it.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// gopark::block_on(async {
+    ///     let (tx, rx) = gopark::chan::bounded(2);
+    ///     for (permit, message) in tx.reserve_many(2).await.unwrap().zip(["both", "or none"]) {
+    ///         permit.send(message).unwrap();
+    ///     }
+    ///     assert_eq!(rx.drain().collect::<Vec<_>>(), ["both", "or none"]);
+    ///     let error = tx.reserve_many(3).await.unwrap_err();
+    ///     assert_eq!(error.to_string(), "reserving 3 places in a channel of capacity 2");
+    /// });
+    /// ```
+    pub fn reserve_many(&self, count: usize) -> ReserveMany<'_, T> {
+        ReserveMany::new(&self.chan, count)
     }
 
     /// Reserves a place if that can be done at once.
@@ -255,7 +271,7 @@ impl<T> Sender<T> {
     ///
     /// Fails if the channel is full or closed.
     pub fn try_reserve(&self) -> Result<Permit<'_, T>, TrySendError<()>> {
-        let reserved = self.chan.lock().try_reserve();
+        let reserved = self.chan.lock().try_reserve(1);
         match reserved {
             Ok(()) => Ok(Permit::new(&self.chan)),
             Err(NotReceived::Empty) => Err(TrySendError::Full(())),

@@ -21,7 +21,9 @@
 //! 2. `receivers.is_empty() || available == 0`: whoever waits finds nothing.
 //! 3. `available + reserved <= capacity`, but for permits that were granted at capacity 0.
 //! 4. `senders.is_empty() || available + reserved >= capacity`: whoever waits finds no room; at capacity 0:
-//!    no receiver that is not spoken for. No send waits beside a receiver, but for those of one select.
+//!    no receivers, or too few, that are not spoken for. No send waits beside a receiver, but for those of
+//!    one select. Of those that wait only the first, a reservation of several places, has some of them
+//!    already: `collected`.
 //! 5. `closed` implies `senders.is_empty()`; and `closed && buffer.is_empty()` implies
 //!    `receivers.is_empty()`.
 //!
@@ -42,8 +44,10 @@ pub(crate) struct State<T> {
     /// `usize::MAX` if there is no limit.
     capacity: usize,
     promised: usize,
-    /// Places that are kept for permits.
+    /// Places that are kept for permits, and `collected`.
     reserved: usize,
+    /// Places that the first of those that wait has so far, if that is a reservation of several.
+    collected: usize,
     pub(crate) receivers: Queue,
     pub(crate) senders: Queue,
     closed: bool,
@@ -76,6 +80,9 @@ pub(crate) enum NotReceived {
     Closed,
 }
 
+/// The most places of one reservation: sums of places do not overflow.
+pub(crate) const MOST_PLACES: usize = usize::MAX >> 3;
+
 /// Buffers up to so many bytes are allocated when the channel is made, so that no send allocates.
 const PREALLOCATED: usize = 64 * 1024;
 
@@ -88,6 +95,7 @@ impl<T> State<T> {
             capacity,
             promised: 0,
             reserved: 0,
+            collected: 0,
             receivers: Queue::new(),
             senders: Queue::new(),
             closed: false,
@@ -133,9 +141,7 @@ impl<T> State<T> {
 
     /// How many messages would find room, or a receiver, at the moment.
     pub(crate) fn room(&self) -> usize {
-        let used = self.available() + self.reserved;
-        let room = self.capacity.saturating_sub(used);
-        room.saturating_add(self.receivers.len())
+        self.places().saturating_add(self.receivers.len())
     }
 
     /// The channel is full: puts `value` in, and gives back the oldest message that may be taken, which is
@@ -231,7 +237,7 @@ impl<T> State<T> {
         }
         // A reservation needs a place, or a receiver that waits; a send that meets a receiver does not, so
         // the two do not stand in each other's way.
-        while let Some(node) = self.senders.pop_first(|node| !node.value().is_null()) {
+        while let Some(node) = self.senders.pop_first(|node| !node.is_reservation()) {
             let mut taken = None;
             // SAFETY: (1) a sender's node, (2) which is being fired by us.
             let take = || taken = Some(unsafe { take_value(node) });
@@ -264,9 +270,13 @@ impl<T> State<T> {
 
     fn refill_slow(&mut self) -> Option<Waker> {
         while self.has_room() {
+            if !self.collect() {
+                return None;
+            }
             let node = self.senders.pop()?;
             let (buffer, reserved) = (&mut self.buffer, &mut self.reserved);
-            let fired = if node.value().is_null() {
+            let fired = if node.is_reservation() {
+                self.collected = 0;
                 node.fire(Fired::Granted, || *reserved += 1)
             } else {
                 // SAFETY: (1) a sender's node, (2) which is being fired by us.
@@ -280,6 +290,28 @@ impl<T> State<T> {
         None
     }
 
+    /// There is room: the first that waits, if it needs several places, takes what there is, all but the last
+    /// that it needs. Whether that is there, too.
+    fn collect(&mut self) -> bool {
+        let Some(first) = self.senders.first() else {
+            return true;
+        };
+        let lacking = first.places() - 1 - self.collected;
+        if lacking == 0 {
+            return true;
+        }
+        let more = lacking.min(self.places());
+        self.collected += more;
+        self.reserved += more;
+        more == lacking && self.has_room()
+    }
+
+    /// How many places are free.
+    fn places(&self) -> usize {
+        let used = self.available() + self.reserved;
+        self.capacity.saturating_sub(used)
+    }
+
     /// A receiver begins to wait: at capacity 0 a reservation that waits may be granted for it.
     /// Not to a case of the select that the receiver is a case of, `own`.
     pub(crate) fn grant_for_receiver(&mut self, own: *const Op) -> Option<Waker> {
@@ -288,30 +320,36 @@ impl<T> State<T> {
         }
         while self.receivers.len() > self.reserved {
             // What waits beside a receiver can be a send only if both are of one select.
-            let is_other = |node: &Node| node.value().is_null() && !std::ptr::eq(node.op(), own);
+            let is_other = |node: &Node| node.is_reservation() && !std::ptr::eq(node.op(), own);
+            let places = self.senders.find(is_other)?.places();
+            if self.receivers.len() - self.reserved < places {
+                return None;
+            }
             let node = self.senders.pop_first(is_other)?;
             if let Some(waker) = node.fire(Fired::Granted, || ()) {
-                self.reserved += 1;
+                self.reserved += places;
                 return waker;
             }
         }
         None
     }
 
-    /// Reserves a place, if that can be done at once; Err says whether the channel is closed.
-    pub(crate) fn try_reserve(&mut self) -> Result<(), NotReceived> {
+    /// Reserves `count` places, if that can be done at once; Err says whether the channel is closed.
+    pub(crate) fn try_reserve(&mut self, count: usize) -> Result<(), NotReceived> {
         if self.closed {
             return Err(NotReceived::Closed);
         }
         let has_room = if self.capacity == 0 {
-            self.receivers.len() > self.reserved
+            let waits_for_several = |node: &Node| node.is_reservation() && node.places() > 1;
+            self.receivers.len().saturating_sub(self.reserved) >= count
+                && self.senders.find(waits_for_several).is_none()
         } else {
-            self.has_room()
+            self.places() >= count
         };
-        if !has_room {
+        if !has_room && count > 0 {
             return Err(NotReceived::Empty);
         }
-        self.reserved += 1;
+        self.reserved += count;
         Ok(())
     }
 
@@ -338,6 +376,55 @@ impl<T> State<T> {
             self.grant_for_receiver(std::ptr::null())
         } else {
             self.refill()
+        }
+    }
+
+    /// Several are given back unused.
+    pub(crate) fn unreserve_many(&mut self, count: usize, wakers: &mut Vec<Waker>) {
+        self.reserved -= count;
+        self.serve(wakers);
+    }
+
+    /// A reservation of several places begins to wait.
+    ///
+    /// # Safety
+    ///
+    /// As for [`Queue::push`].
+    pub(crate) unsafe fn wait_for_places(&mut self, node: &Node) {
+        // SAFETY: the caller's promise.
+        unsafe { self.senders.push(node) };
+        if self.has_room() {
+            // Then nobody waits before it, and there is too little for all of it.
+            let has_all = self.collect();
+            debug_assert!(!has_all, "try_reserve would have reserved");
+        }
+    }
+
+    /// A reservation gives up that waits, and may be the first of those.
+    pub(crate) fn withdraw_reservation(&mut self, node: &Node, wakers: &mut Vec<Waker>) {
+        if self
+            .senders
+            .first()
+            .is_some_and(|first| std::ptr::eq(first, node))
+        {
+            self.reserved -= std::mem::take(&mut self.collected);
+        }
+        self.senders.unlink(node);
+        self.serve(wakers);
+    }
+
+    /// Several places may have become free: all that wait for them and can have them get them.
+    fn serve(&mut self, wakers: &mut Vec<Waker>) {
+        loop {
+            let waiting = self.senders.len();
+            wakers.extend(if self.capacity == 0 {
+                self.grant_for_receiver(std::ptr::null())
+            } else {
+                self.refill()
+            });
+            if self.senders.len() == waiting {
+                return;
+            }
         }
     }
 
@@ -368,6 +455,7 @@ impl<T> State<T> {
         if std::mem::replace(&mut self.closed, true) {
             return false;
         }
+        self.reserved -= std::mem::take(&mut self.collected);
         while let Some(node) = self.senders.pop() {
             wakers.extend(node.fire(Fired::Closed, || ()).flatten());
         }

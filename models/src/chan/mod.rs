@@ -23,7 +23,9 @@ mod tests {
     use super::lock::{Everywhere, Lock};
     use super::op::{Fired, Op};
     use super::state::NotReceived;
-    use super::steps::{Alone, Select, Sleeper, chan, close, share, try_recv, try_send};
+    use super::steps::{
+        Alone, Chan, Select, Sleeper, chan, close, give_back, share, try_recv, try_send,
+    };
     use crate::check::check;
 
     type Counted = Lock<UnsafeCell<u32>>;
@@ -279,6 +281,57 @@ mod tests {
                 let left = try_recv(&shared.0[at]);
                 assert_eq!(left.ok(), sent.then_some(at as u32));
             }
+        });
+    }
+
+    /// Reserves both places, waits for them if it must, and gives them back.
+    fn reserve_both(chan: &Chan) {
+        let sleeper = Sleeper::new();
+        let reserve = Alone::new();
+        if reserve.reserve(chan, 2, &sleeper).is_none() {
+            assert_eq!(reserve.wait(&sleeper), Fired::Granted);
+        }
+        assert!(!chan.lock().has_room());
+        drop(reserve);
+        give_back(chan, 2);
+    }
+
+    #[test]
+    fn two_that_reserve_all_places_both_get_them() {
+        check(3, || {
+            let shared = share(chan(2));
+            // One place comes free by a receive.
+            try_send(&shared.0, 7).unwrap();
+            let other = thread::spawn({
+                let shared = shared.clone();
+                move || reserve_both(&shared.0)
+            });
+            try_recv(&shared.0).unwrap();
+            reserve_both(&shared.0);
+            other.join().unwrap();
+            assert_eq!(shared.0.lock().room(), 2);
+        });
+    }
+
+    #[test]
+    fn a_reservation_of_several_that_is_dropped_as_places_come_passes_them_on() {
+        check(3, || {
+            let shared = share(chan(2));
+            let chan = &shared.0;
+            chan.lock().try_reserve(2).unwrap();
+            let sleepers = [Sleeper::new(), Sleeper::new()];
+            let (first, second) = (Alone::new(), Alone::new());
+            assert!(first.reserve(chan, 2, &sleepers[0]).is_none());
+            assert!(second.reserve(chan, 2, &sleepers[1]).is_none());
+            let other = thread::spawn({
+                let shared = shared.clone();
+                move || (0..2).for_each(|_| give_back(&shared.0, 1))
+            });
+            first.withdraw_places(chan, 2);
+            assert_eq!(second.wait(&sleepers[1]), Fired::Granted);
+            second.withdraw_places(chan, 2);
+            other.join().unwrap();
+            assert_eq!(chan.lock().room(), 2);
         });
     }
 

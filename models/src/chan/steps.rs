@@ -81,6 +81,13 @@ pub(super) fn close(chan: &Chan) -> bool {
     closes
 }
 
+/// Permits that are dropped.
+pub(super) fn give_back(chan: &Chan, places: usize) {
+    let mut wakers = Vec::new();
+    chan.lock().unreserve_many(places, &mut wakers);
+    wakers.into_iter().for_each(Waker::wake);
+}
+
 /// An operation at one channel: `Waiter` of `chan/core.rs`.
 pub(super) struct Alone {
     op: Op,
@@ -140,6 +147,41 @@ impl Alone {
         // SAFETY: as in `recv`.
         unsafe { state.senders.push(&self.node) };
         None
+    }
+
+    /// The first poll of a reservation of `count` places. None: it waits.
+    pub(super) fn reserve(
+        &self,
+        chan: &Chan,
+        count: usize,
+        sleeper: &Arc<Sleeper>,
+    ) -> Option<Result<(), ()>> {
+        let mut state = chan.lock();
+        match state.try_reserve(count) {
+            Ok(()) => return Some(Ok(())),
+            Err(NotReceived::Closed) => return Some(Err(())),
+            Err(NotReceived::Empty) => {}
+        }
+        self.node.prepare(&self.op, 0, std::ptr::null_mut());
+        self.node.set_places(count);
+        self.op.begin(Waker::from(sleeper.clone()));
+        // SAFETY: as in `recv`.
+        unsafe { state.wait_for_places(&self.node) };
+        None
+    }
+
+    /// The drop of a reservation of `count` places.
+    pub(super) fn withdraw_places(self: Box<Self>, chan: &Chan, count: usize) {
+        let mut wakers = Vec::new();
+        let mut state = chan.lock();
+        match self.fired() {
+            None => state.withdraw_reservation(&self.node, &mut wakers),
+            Some(Fired::Granted) => state.unreserve_many(count, &mut wakers),
+            Some(_) => {}
+        }
+        drop(state);
+        drop(self);
+        wakers.into_iter().for_each(Waker::wake);
     }
 
     /// `Waiter::rewake`.

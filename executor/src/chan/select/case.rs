@@ -584,7 +584,7 @@ unsafe impl<T> Case for ReserveCase<'_, T> {
         let this = unsafe { self.get_unchecked_mut() };
         // SAFETY: (1) the lock is held, says the caller.
         let state = unsafe { this.reach.whole_lock().value() };
-        this.output = match state.try_reserve() {
+        this.output = match state.try_reserve(1) {
             Ok(()) => Some(Ok(Permit::new(this.reach))),
             Err(NotReceived::Closed) => Some(Err(SendError(()))),
             Err(NotReceived::Empty) => return false,
