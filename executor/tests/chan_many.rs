@@ -114,11 +114,37 @@ fn send_many_gives_back_what_was_not_sent() {
     let send = waiting(tx.send_many(messages.by_ref()));
     assert_eq!(rx.try_recv(), Ok(0));
     rx.close();
-    let back = send.woken().unwrap_err().into_inner();
+    let back = send.woken().unwrap_err().into_iter();
     let received: Vec<_> = rx.try_iter().collect();
-    let all: Vec<_> = received.into_iter().chain(back).chain(messages).collect();
+    let all: Vec<_> = received.into_iter().chain(back).collect();
     assert_eq!(all, (1..100).collect::<Vec<_>>());
-    assert_eq!(tx.send_many([]).now_or_never(), Some(Ok(0)));
+    assert_eq!(messages.next(), None);
+    assert_eq!(tx.send_many([]).now_or_never().unwrap().unwrap(), 0);
+}
+
+/// By value the iterator would be gone, and with it all that had not been taken from it.
+#[test]
+fn send_many_gives_the_iterator_back_with_what_was_not_sent() {
+    for capacity in [0, 1, 100] {
+        let (tx, rx) = chan::bounded(capacity);
+        rx.close();
+        let all: Vec<String> = (0..100).map(|n| n.to_string()).collect();
+        let error = tx.send_many(all.clone()).now_or_never().unwrap();
+        let error = error.unwrap_err();
+        assert_eq!(error.sent(), 0);
+        assert_eq!(error.into_iter().collect::<Vec<_>>(), all);
+    }
+    let (tx, rx) = chan::bounded(3);
+    let send = waiting(tx.send_many(0..100));
+    assert_eq!(rx.try_recv(), Ok(0));
+    rx.close();
+    let error = send.woken().unwrap_err();
+    assert_eq!(error.sent(), 4);
+    assert_eq!(
+        error.to_string(),
+        "sending on a closed channel after 4 messages"
+    );
+    assert!(error.into_iter().eq(4..100));
 }
 
 /// Each message leaves a room, or wakes a receiver.
@@ -126,7 +152,7 @@ fn send_many_gives_back_what_was_not_sent() {
 fn send_many_wakes_as_many_receivers_as_it_has_messages() {
     let (tx, rx) = chan::rendezvous();
     let receives: Vec<_> = (0..5).map(|_| waiting(rx.recv())).collect();
-    assert_eq!(tx.send_many(0..3).now_or_never(), Some(Ok(3)));
+    assert_eq!(tx.send_many(0..3).now_or_never().unwrap().unwrap(), 3);
     let wakes: Vec<_> = receives.iter().map(|receive| receive.wakes()).collect();
     assert_eq!(wakes, [1, 1, 1, 0, 0]);
 }

@@ -1,7 +1,9 @@
 //! Why a message could not be sent or received: the names of `std::sync::mpsc`, and the value back.
 
+use std::collections::{VecDeque, vec_deque};
 use std::error::Error;
 use std::fmt;
+use std::iter::Chain;
 
 /// The channel is closed: nobody will receive the value, which is given back.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -23,6 +25,15 @@ pub enum SendTimeoutError<T> {
     Timeout(T),
     /// The channel is closed.
     Disconnected(T),
+}
+
+/// The channel is closed: nobody will receive the messages that are left, which are given back. It is an
+/// iterator of them, [`IntoIterator`].
+pub struct SendManyError<I: Iterator> {
+    sent: usize,
+    /// Taken from the iterator, and not sent.
+    taken: VecDeque<I::Item>,
+    rest: I,
 }
 
 /// Several places could not be reserved.
@@ -65,6 +76,26 @@ impl<T> SendError<T> {
     /// The value that was not sent.
     pub fn into_inner(self) -> T {
         self.0
+    }
+}
+
+impl<I: Iterator> SendManyError<I> {
+    pub(super) fn new(sent: usize, taken: VecDeque<I::Item>, rest: I) -> Self {
+        Self { sent, taken, rest }
+    }
+
+    /// How many messages were sent before.
+    pub fn sent(&self) -> usize {
+        self.sent
+    }
+}
+
+impl<I: Iterator> IntoIterator for SendManyError<I> {
+    type Item = I::Item;
+    type IntoIter = Chain<vec_deque::IntoIter<I::Item>, I>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.taken.into_iter().chain(self.rest)
     }
 }
 
@@ -151,6 +182,14 @@ impl<T> fmt::Debug for SendError<T> {
     }
 }
 
+impl<I: Iterator> fmt::Debug for SendManyError<I> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SendManyError")
+            .field("sent", &self.sent)
+            .finish_non_exhaustive()
+    }
+}
+
 impl<T> fmt::Debug for TrySendError<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
@@ -172,6 +211,12 @@ impl<T> fmt::Debug for SendTimeoutError<T> {
 impl<T> fmt::Display for SendError<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(CLOSED)
+    }
+}
+
+impl<I: Iterator> fmt::Display for SendManyError<I> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{CLOSED} after {} messages", self.sent)
     }
 }
 
@@ -232,6 +277,7 @@ impl fmt::Display for RecvTimeoutError {
 impl<T> Error for SendError<T> {}
 impl<T> Error for TrySendError<T> {}
 impl<T> Error for SendTimeoutError<T> {}
+impl<I: Iterator> Error for SendManyError<I> {}
 impl Error for ReserveManyError {}
 impl Error for RecvError {}
 impl Error for TryRecvError {}

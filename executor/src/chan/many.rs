@@ -9,7 +9,7 @@ use std::task::{Context, Poll, Waker, ready};
 use std::vec;
 
 use super::core::{Chan, Waiter, wake_all};
-use super::error::SendError;
+use super::error::{SendError, SendManyError};
 use super::receiver::Receiver;
 use super::recv;
 use super::send::Send;
@@ -146,10 +146,10 @@ impl<T> fmt::Debug for Drain<'_, T> {
 }
 
 /// Sends all messages, and waits where it must; see `Sender::send_many`.
-pub(super) async fn send_many<T>(
+pub(super) async fn send_many<T, I: Iterator<Item = T>>(
     chan: &Chan<T>,
-    mut messages: impl Iterator<Item = T>,
-) -> Result<usize, SendError<Vec<T>>> {
+    mut messages: I,
+) -> Result<usize, SendManyError<I>> {
     let mut sent = 0;
     loop {
         // The iterator is anybody's code and runs outside the lock; so it is asked for as many as there
@@ -163,7 +163,7 @@ pub(super) async fn send_many<T>(
         while let Some(value) = batch.pop_front() {
             if let Err(SendError(back)) = Send::new(chan, value).await {
                 batch.push_front(back);
-                return Err(SendError(batch.into()));
+                return Err(SendManyError::new(sent, batch, messages));
             }
             sent += 1;
             sent += send_available(chan, &mut batch);

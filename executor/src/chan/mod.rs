@@ -63,8 +63,8 @@ mod timer;
 
 pub use closed::Closed;
 pub use error::{
-    RecvError, RecvTimeoutError, ReserveManyError, SendError, SendTimeoutError, TryRecvError,
-    TrySendError,
+    RecvError, RecvTimeoutError, ReserveManyError, SendError, SendManyError, SendTimeoutError,
+    TryRecvError, TrySendError,
 };
 pub use many::{Drain, RecvMany};
 pub use receiver::{IntoIter, Iter, Receiver, TryIter, WeakReceiver};

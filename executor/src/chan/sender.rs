@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::closed::Closed;
 use super::core::{Chan, Reach, release, retain, wake, wake_all};
-use super::error::{SendError, SendTimeoutError, TrySendError};
+use super::error::{SendError, SendManyError, SendTimeoutError, TrySendError};
 use super::reserve::{OwnedPermit, Permit, Reserve};
 use super::reserve_many::ReserveMany;
 use super::send::{Send, SendOpt};
@@ -303,14 +303,27 @@ impl<T> Sender<T> {
     ///
     /// # Errors
     ///
-    /// If the channel is closed, gives back the messages that were taken from the iterator and not sent,
-    /// at most 64, in their order; those after them are still in the iterator.
+    /// If the channel is closed, gives back all messages that were not sent, as an iterator: those that were
+    /// taken already, at most 64, and then the one that was given. It says how many were sent, too.
     ///
     /// # Cancel safety
     ///
     /// When the future is dropped, some messages have been sent, and up to 64 that were taken from the
     /// iterator may be dropped with it.
-    pub async fn send_many<I>(&self, messages: I) -> Result<usize, SendError<Vec<T>>>
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// gopark::block_on(async {
+    ///     let (tx, rx) = gopark::chan::unbounded();
+    ///     assert_eq!(tx.send_many(0..100).await.unwrap(), 100);
+    ///     rx.close();
+    ///     let error = tx.send_many(100..1000).await.unwrap_err();
+    ///     assert_eq!(error.sent(), 0);
+    ///     assert!(error.into_iter().eq(100..1000));
+    /// });
+    /// ```
+    pub async fn send_many<I>(&self, messages: I) -> Result<usize, SendManyError<I::IntoIter>>
     where
         I: IntoIterator<Item = T>,
     {
