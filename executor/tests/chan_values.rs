@@ -134,8 +134,8 @@ fn other_sends_give_back_what_they_do_not_send() {
         let many = waiting(tx.send_many((0..100).map(|_| census.message())));
         rx.try_recv().unwrap().check();
         rx.close();
-        let back = many.woken().unwrap_err().into_inner();
-        for message in &back {
+        let back = many.woken().unwrap_err().into_iter();
+        for message in back {
             message.check();
         }
     });
