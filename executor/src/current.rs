@@ -15,7 +15,8 @@ struct Current {
     /// The M that this thread is; null outside `block_on` and worker threads. Valid while set:
     /// whoever sets it resets it before the M goes.
     m: Cell<*const M>,
-    /// The runtime that was entered last; null outside any. Valid while set, likewise.
+    /// The runtime that was entered last of those that were not left; null outside any. Valid while set:
+    /// `runtime/enter.rs` sets it, and holds what it shows.
     sched: Cell<*const Sched>,
     /// The task being polled; null outside a task's poll.
     task: Cell<*const Meta>,
@@ -52,9 +53,9 @@ pub(crate) fn sched() -> *const Sched {
     CURRENT.with(|c| c.sched.get())
 }
 
-/// Enters a runtime, and gives back the one before.
-pub(crate) fn set_sched(sched: *const Sched) -> *const Sched {
-    CURRENT.with(|c| c.sched.replace(sched))
+/// For `runtime/enter.rs` alone, which keeps `sched` alive while it is set.
+pub(crate) fn set_sched(sched: *const Sched) {
+    CURRENT.with(|c| c.sched.set(sched));
 }
 
 /// Ends a task's poll (or another's that set the same two fields) when dropped.

@@ -7,6 +7,7 @@
 //! | file | is |
 //! |---|---|
 //! | `reactor.rs` | [`Reactor`]: the selector, the table of sources, who is current |
+//! | `entered.rs` | which reactor a thread is in: guards that leave in any order |
 //! | `drive.rs` | who polls: [`Reactor::claim`], the background thread, shutdown |
 //! | `readiness.rs` | what the kernel reported of one source and who waits: the protocol |
 //! | `table.rs` | tokens with generations |
@@ -24,6 +25,7 @@ mod alarm;
 #[cfg(unix)]
 mod async_fd;
 mod drive;
+pub mod entered;
 mod interest;
 mod io;
 pub mod note;
@@ -41,7 +43,7 @@ mod tcp;
 pub use async_fd::{AsyncFd, AsyncFdReadyGuard, TryIoError};
 pub use drive::Claim;
 pub use interest::Interest;
-pub use reactor::{Entered, Reactor};
+pub use reactor::{Entered, Entry, Reactor};
 pub use readiness::Ready;
 pub use resolve::{ToSocketAddrs, lookup_host};
 pub use tcp::{

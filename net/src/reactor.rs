@@ -32,10 +32,9 @@
 //! # Not here
 //! Who polls (`drive.rs`), what a report does to a source (`readiness.rs`).
 
-use std::cell::RefCell;
 use std::fmt;
 use std::io;
-use std::marker::PhantomData;
+use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError, TryLockError};
 use std::task::Waker;
@@ -45,6 +44,7 @@ use mio::{Events, Interest, Token};
 
 use crate::alarm::{ALARM, Alarm};
 use crate::drive::Drive;
+use crate::entered::{Head, Node};
 use crate::readiness::Ready;
 use crate::source::Source;
 use crate::table::{RESERVED, Table};
@@ -132,7 +132,8 @@ pub(crate) struct State {
 static GLOBAL: OnceLock<Reactor> = OnceLock::new();
 
 thread_local! {
-    static CURRENT: RefCell<Option<Reactor>> = const { RefCell::new(None) };
+    /// The reactors that this thread has entered.
+    static ENTERED: Head<Owner> = const { Head::new() };
 }
 
 impl Reactor {
@@ -191,19 +192,15 @@ impl Reactor {
     /// # Errors
     /// As [`global`](Self::global).
     pub fn current() -> io::Result<Self> {
-        // `try_with`: a socket made in a thread-local's destructor gets the global reactor.
-        let entered = CURRENT
-            .try_with(|current| current.borrow().clone())
-            .ok()
-            .flatten();
-        match entered {
-            Some(reactor) => Ok(reactor),
+        match ENTERED.with(Head::top) {
+            Some(owner) => Ok(Self { owner }),
             None => Self::global(),
         }
     }
 
-    /// Makes this reactor the current one of this thread until the guard is dropped, which brings back
-    /// the one before. Guards nest; drop them in the reverse order.
+    /// Makes this reactor the current one of this thread until the guard is dropped.
+    ///
+    /// Guards may be dropped in any order: of those that live, the most recent one rules.
     ///
     /// ```
     /// use gopark_net::Reactor;
@@ -218,11 +215,14 @@ impl Reactor {
     /// # std::io::Result::Ok(())
     /// ```
     pub fn enter(&self) -> Entered {
-        let previous = CURRENT.with(|current| current.replace(Some(self.clone())));
-        Entered {
-            previous,
-            _not_send: PhantomData,
-        }
+        let entry = Box::pin(self.entry());
+        entry.as_ref().enter();
+        Entered(entry)
+    }
+
+    /// For executors: what [`enter`](Self::enter) puts into a box, to be pinned elsewhere.
+    pub fn entry(&self) -> Entry {
+        Entry(Node::new(&ENTERED, self.owner.clone()))
     }
 
     /// Whether both are handles to one reactor.
@@ -303,17 +303,27 @@ impl fmt::Debug for Reactor {
 /// While it lives, a reactor is the current one of its thread. See [`Reactor::enter`].
 #[must_use = "the reactor stops being current when this is dropped"]
 #[derive(Debug)]
-pub struct Entered {
-    previous: Option<Reactor>,
-    _not_send: PhantomData<*mut ()>,
+pub struct Entered(#[expect(dead_code, reason = "held for its Drop")] Pin<Box<Entry>>);
+
+/// A place in the list of reactors that a thread has entered. See [`Reactor::entry`].
+pub struct Entry(Node<Owner>);
+
+impl Entry {
+    /// Makes its reactor the current one of this thread until this is dropped.
+    pub fn enter(self: Pin<&Self>) {
+        // SAFETY: (1) the node is pinned with the entry: nothing gives access to it by `&mut`.
+        unsafe { self.map_unchecked(|entry| &entry.0) }.enter();
+    }
+
+    /// Ends that ahead of the drop.
+    pub fn leave(&self) {
+        self.0.leave();
+    }
 }
 
-impl Drop for Entered {
-    fn drop(&mut self) {
-        // The handle that is replaced may be the last one of its reactor, so it is dropped outside the
-        // borrow. Without a slot (thread exit) there is nothing to restore.
-        let ended = CURRENT.try_with(|current| current.replace(self.previous.take()));
-        drop(ended);
+impl fmt::Debug for Entry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Entry").finish_non_exhaustive()
     }
 }
 

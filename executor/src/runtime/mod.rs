@@ -37,7 +37,7 @@ pub use crate::sched::{DeadlockPolicy, Flavor, StallPolicy};
 pub use builder::Builder;
 pub(crate) use default::default_runtime;
 pub use enter::EnterGuard;
-pub(crate) use enter::enter_sched;
+pub(crate) use enter::EnteredSched;
 pub use gopark_net::note::WaitReason;
 pub use handle::{Handle, TryCurrentError};
 pub use set_procs::SetProcsError;

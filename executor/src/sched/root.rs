@@ -25,7 +25,7 @@ use gopark_net::note;
 
 use crate::current;
 use crate::m::M;
-use crate::runtime::enter_sched;
+use crate::runtime::EnteredSched;
 
 use super::Sched;
 use super::attend::Attendant;
@@ -65,7 +65,8 @@ fn block_on_as_m<F: Future>(
     mut future: Pin<&mut F>,
     location: &'static Location<'static>,
 ) -> F::Output {
-    let _entered = enter_sched(sched);
+    let entered = pin!(EnteredSched::new(sched));
+    entered.as_ref().enter();
     let m = M::new(sched.clone(), Some(location));
     let seat = Seated::begin(&m);
     let waker = Waker::from(m.clone());

@@ -21,7 +21,7 @@ use std::time::{Duration, Instant};
 use crate::current;
 use crate::g::Shard;
 use crate::m::M;
-use crate::runtime::enter_sched;
+use crate::runtime::EnteredSched;
 
 use super::attend::PAUSE;
 use super::netpoll::wake_each;
@@ -70,7 +70,8 @@ impl Sched {
 
     /// Drops the futures of all tasks that can be reached. True if none is left.
     fn sweep(self: &Arc<Self>) -> bool {
-        let _entered = enter_sched(self);
+        let entered = std::pin::pin!(EnteredSched::new(self));
+        entered.as_ref().enter();
         self.shards().for_each(Shard::abort_all);
         while let Some(task) = self.globq.pop() {
             self.cancel(task);

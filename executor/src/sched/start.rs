@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use crate::m::M;
-use crate::runtime::enter_sched;
+use crate::runtime::EnteredSched;
 
 use super::{Sched, lock};
 
@@ -188,7 +188,8 @@ pub(super) enum Start {
 
 /// The life of a worker thread.
 fn work(sched: Arc<Sched>, start: Start) {
-    let entered = enter_sched(&sched);
+    let entered = Box::pin(EnteredSched::new(&sched));
+    entered.as_ref().enter();
     // A panicking hook must not take the P away; the panic hook has reported it.
     let call = |hook: &Option<Arc<dyn Fn() + Send + Sync>>| {
         if let Some(hook) = hook {
