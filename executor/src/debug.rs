@@ -10,6 +10,7 @@ use std::sync::OnceLock;
 use std::time::Duration;
 
 use crate::sched::StallPolicy;
+use crate::warn::print;
 
 /// The variable, taken apart.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -31,7 +32,7 @@ pub(crate) fn settings() -> Settings {
         };
         let (settings, errors) = parse(&value.to_string_lossy());
         for error in errors {
-            eprintln!("gopark: GOPARK_DEBUG: {error}");
+            print(format_args!("gopark: GOPARK_DEBUG: {error}"));
         }
         settings
     })

@@ -74,6 +74,7 @@ mod sys;
 mod sysmon;
 pub mod task;
 pub mod time;
+mod warn;
 
 pub use gopark_macros::{main, test};
 pub use gopark_net as net;

@@ -8,14 +8,25 @@
 use std::alloc::{Layout, alloc_zeroed, dealloc, handle_alloc_error};
 use std::sync::Once;
 use std::sync::atomic::{AtomicBool, compiler_fence};
+use std::time::Duration;
 
 use sync::atomic::{AtomicUsize, Ordering, fence};
 
 /// Whether this is the model checker's build of a protocol.
 pub(crate) const MODEL: bool = false;
 
-/// Whether the system has a fence for the whole process; until that was asked both halves are paid.
+/// Whether the system has a fence for the whole process; until that was asked both halves are paid, and from when it
+/// was refused.
 static PROCESS_FENCE: AtomicBool = AtomicBool::new(false);
+
+/// Whether the system has refused it since.
+static REFUSED: AtomicBool = AtomicBool::new(false);
+
+/// How long it takes at the most until a store has left the store buffer of its processor, and until a load that was
+/// begun has ended. No architecture promises a bound. In practice it is well below a microsecond, or the length of an
+/// interrupt, and a thread that is taken off its processor passes a fence. Morrison and Afek, "Temporally bounding TSO
+/// for fence-free asymmetric synchronization" (2015), measure it and build on it.
+const SETTLED: Duration = Duration::from_millis(10);
 
 /// Asks the system for its process-wide fence. Called before the first protocol that needs it, and by
 /// every runtime: what counts is the first time.
@@ -47,11 +58,38 @@ pub(crate) fn fence_light() {
 
 /// The dear half: a fence on every thread of the process.
 pub(crate) fn fence_heavy() {
-    if PROCESS_FENCE.load(Ordering::Relaxed) {
-        crate::sys::process_fence();
-    } else {
-        fence(Ordering::SeqCst);
+    // pairs with: the store in `do_without`.
+    if PROCESS_FENCE.load(Ordering::Acquire) {
+        if !crate::sys::process_fence() {
+            do_without();
+        }
+        return;
     }
+    if REFUSED.load(Ordering::Relaxed) {
+        // Another may just be about it, and we may go on only when it is done.
+        do_without();
+    }
+    fence(Ordering::SeqCst);
+}
+
+/// From now on both sides pay a fence. Those who passed the light half before they learn of it have ordered nothing,
+/// so the change itself is a fence for all: time.
+#[cold]
+fn do_without() {
+    static DONE: Once = Once::new();
+    REFUSED.store(true, Ordering::Relaxed);
+    DONE.call_once(|| {
+        PROCESS_FENCE.store(false, Ordering::Release); // pairs with: the load in `fence_heavy`.
+        fence(Ordering::SeqCst);
+        std::thread::sleep(SETTLED);
+    });
+}
+
+/// Whether the system refuses its process-wide fence by now; true once in a process, for who says so.
+pub(crate) fn must_tell_of_refusal() -> bool {
+    static TOLD: AtomicBool = AtomicBool::new(false);
+    // Relaxed: it publishes nothing.
+    REFUSED.load(Ordering::Relaxed) && !TOLD.swap(true, Ordering::Relaxed)
 }
 
 /// A word that its owner alone writes, and at which others may glance, to no obligation.

@@ -31,8 +31,8 @@
 //! loads `rt`. Between the two steps each side needs a full fence, or both could read the old
 //! value and both think that they own the P. The M enters millions of times a second and the taker
 //! acts rarely, so the fence can be put where it is cheap: a process-wide barrier (`membarrier`) by
-//! the taker, and no more than a compiler fence by the M. Where there is no such barrier, and in
-//! the model, both sides pay a fence.
+//! the taker, and no more than a compiler fence by the M. Where there is no such barrier, from when
+//! the kernel refuses it (`primitive.rs`), and in the model, both sides pay a fence.
 //!
 //! The taker is the monitor (`sysmon/`). An M gives its P up by itself when it parks, or blocks and
 //! knows that it will be for long.

@@ -13,6 +13,7 @@ use std::time::Duration;
 
 use super::Sched;
 use super::netpoll::wake_each;
+use crate::warn::warn_later;
 
 /// How long a timer or an event may wait for the next look. This is the end of a runtime: being
 /// simple matters more than being quick.
@@ -67,7 +68,9 @@ impl Attendant {
                 }
             });
         if let Err(error) = &started {
-            eprintln!("gopark: no thread for the timers of a runtime that ends ({error})");
+            warn_later(format_args!(
+                "no thread for the timers of a runtime that ends ({error})"
+            ));
         }
         Self {
             done,

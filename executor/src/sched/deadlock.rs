@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use gopark_net::note::WaitReason;
 
-use crate::sysmon::report;
+use crate::warn::warn;
 
 use super::{Sched, Timeout, lock};
 
@@ -102,7 +102,7 @@ impl Sched {
         for task in tasks {
             let _ = write!(text, "\n  {task}");
         }
-        report::warn(format_args!("{text}"));
+        warn(format_args!("{text}"));
         if self.config.deadlock_policy == DeadlockPolicy::Abort {
             std::process::abort();
         }

@@ -19,6 +19,7 @@ use std::time::Duration;
 
 use crate::m::M;
 use crate::p::P;
+use crate::warn::warn_later;
 
 use super::{Sched, Timeout};
 
@@ -41,7 +42,10 @@ impl Sched {
                     self.auto_advance(m, &mut ready);
                 }
                 if asks && ready.is_empty() && !self.may_rise(m) {
+                    // To a logger perhaps, which is code of the user.
+                    m.seat.leave();
                     self.say_deadlock();
+                    let _ = m.seat.enter();
                 }
             }
             let claimed = !self.get_up(m, |ms, me| ms.leave_poller(me));
@@ -76,7 +80,7 @@ impl Sched {
     /// in a pause rather than in a busy loop.
     fn poll_reactor(&self, timeout: Timeout, ready: &mut Vec<Waker>) {
         if let Err(error) = self.reactor.poll(timeout, ready) {
-            eprintln!("gopark: the reactor failed: {error}");
+            warn_later(format_args!("the reactor failed: {error}"));
             std::thread::sleep(Duration::from_millis(10));
         }
     }
@@ -113,7 +117,7 @@ impl Sched {
         let mut ready = Vec::new();
         match self.reactor.try_poll(Some(Duration::ZERO), &mut ready) {
             Ok(_) => self.wake_batch(m, &mut ready),
-            Err(error) => eprintln!("gopark: the reactor failed: {error}"),
+            Err(error) => warn_later(format_args!("the reactor failed: {error}")),
         }
     }
 

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use crate::m::M;
 use crate::runtime::EnteredSched;
+use crate::warn::warn_later;
 
 use super::{Sched, lock};
 
@@ -115,7 +116,9 @@ impl Sched {
         self.refused_until
             .store(now + REFUSED_PAUSE, Ordering::Relaxed);
         if self.counters.thread_failures.get() == 1 {
-            eprintln!("gopark: a worker thread could not be started ({error}); going on without");
+            warn_later(format_args!(
+                "a worker thread could not be started ({error}); going on without"
+            ));
         }
     }
 

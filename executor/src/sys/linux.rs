@@ -20,12 +20,11 @@ pub(crate) fn register_process_fence() -> bool {
     membarrier(REGISTER_PRIVATE_EXPEDITED) && membarrier(PRIVATE_EXPEDITED)
 }
 
-/// A full fence on every running thread of the process.
-pub(crate) fn process_fence() {
-    assert!(
-        membarrier(PRIVATE_EXPEDITED),
-        "the kernel refuses a membarrier that it has registered"
-    );
+/// A full fence on every running thread of the process. False if the kernel, which has registered it, refuses it
+/// now: a filter of system calls came since.
+#[must_use = "a fence that was refused orders nothing"]
+pub(crate) fn process_fence() -> bool {
+    membarrier(PRIVATE_EXPEDITED)
 }
 
 /// Looks at a thread from others: how much it has computed, and whether it would if it could.

@@ -1,5 +1,5 @@
 //! What only an operating system can say or do: a fence for the whole process, another thread's clock
-//! and state, exact naps.
+//! and state, exact naps, a standard error that is not waited for.
 //!
 //! Each has an answer where the system has no word for it: then fences are paid by both sides, and a
 //! thread that is stuck is taken to compute, which costs it its P later rather than never.
@@ -8,11 +8,31 @@
 mod linux;
 #[cfg(not(target_os = "linux"))]
 mod other;
+#[cfg(unix)]
+mod stderr;
 
 #[cfg(target_os = "linux")]
 pub(crate) use linux::{ThreadProbe, nap_exactly, process_fence, register_process_fence};
 #[cfg(not(target_os = "linux"))]
 pub(crate) use other::{ThreadProbe, nap_exactly, process_fence, register_process_fence};
+
+#[cfg(unix)]
+pub(crate) use stderr::{write_if_room, write_stderr};
+
+/// Writes a line to the standard error. Whether that blocks nobody can say here.
+#[cfg(not(unix))]
+pub(crate) fn write_if_room(line: &[u8]) -> bool {
+    write_stderr(line);
+    true
+}
+
+/// See `stderr.rs`.
+#[cfg(not(unix))]
+pub(crate) fn write_stderr(line: &[u8]) {
+    use std::io::Write;
+    // What cannot be written is lost.
+    let _ = std::io::stderr().write_all(line);
+}
 
 #[cfg(test)]
 mod tests {
@@ -69,7 +89,7 @@ mod tests {
     #[test]
     fn a_fence_that_was_registered_can_be_used() {
         if register_process_fence() {
-            process_fence();
+            assert!(process_fence());
         }
     }
 }

@@ -3,7 +3,6 @@
 use std::panic::Location;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::thread;
 use std::time::Duration;
 
 use super::bell::Wants;
@@ -15,9 +14,11 @@ use super::{Culprit, Nap, Verdict};
 use crate::g::Site;
 use crate::m::M;
 use crate::p::P;
+use crate::primitive::must_tell_of_refusal;
 use crate::pulse::Beat;
 use crate::sched::{Sched, StallPolicy};
 use crate::seat::Retake;
+use crate::warn::warn_later;
 
 /// How often a busy runtime is looked at.
 const BUSY_NAP: Duration = Duration::from_millis(1);
@@ -145,6 +146,11 @@ impl<'a> Monitor<'a> {
         let sched = self.sched;
         let now = sched.uptime();
         sched.counters().looks.add_shared(1);
+        if must_tell_of_refusal() {
+            warn_later(format_args!(
+                "the kernel refuses a membarrier that it granted before; going on with fences instead"
+            ));
+        }
         self.meet();
         self.complete_pending();
         let mut round = Round::default();
@@ -430,12 +436,7 @@ impl<'a> Monitor<'a> {
             }
             if let Some(verdict) = self.sched.take_stale_verdict(&patient.m, PATIENCE) {
                 let held = now - verdict.since;
-                // To write to a standard error that nobody reads, or to a logger, may block.
-                let speak = move || report::stall(&verdict, held, true);
-                // If there can be no thread, the M says it when it comes back, if ever.
-                let _ = thread::Builder::new()
-                    .name("gopark-report".into())
-                    .spawn(speak);
+                report::stall(&verdict, held, true);
             } else if patient.has_unspoken_verdict() {
                 round.soon(BUSY_NAP * 10);
             }

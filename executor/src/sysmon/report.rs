@@ -7,8 +7,10 @@ use std::time::Duration;
 
 use super::watch::Cause;
 use super::{Culprit, Verdict};
+use crate::warn::{warn, warn_later};
 
-/// Says that a poll has held or lost its P for `held`, unless its place was spoken of before.
+/// Says that a poll has held or lost its P for `held`, unless its place was spoken of before. The M says it after the
+/// poll, where code of the user may run; of one that goes on the monitor says it, which runs none.
 pub(crate) fn stall(verdict: &Verdict, held: Duration, goes_on: bool) {
     static SPOKEN_OF: Mutex<Option<HashSet<Culprit>>> = Mutex::new(None);
     let first = SPOKEN_OF
@@ -17,14 +19,16 @@ pub(crate) fn stall(verdict: &Verdict, held: Duration, goes_on: bool) {
         .get_or_insert_default()
         .insert(verdict.culprit);
     if first {
-        warn(format_args!(
-            "{}",
-            Stall {
-                verdict,
-                held,
-                goes_on
-            }
-        ));
+        let stall = Stall {
+            verdict,
+            held,
+            goes_on,
+        };
+        if goes_on {
+            warn_later(format_args!("{stall}"));
+        } else {
+            warn(format_args!("{stall}"));
+        }
     }
 }
 
@@ -58,16 +62,6 @@ impl fmt::Display for Stall<'_> {
             self.held.as_millis(),
         )
     }
-}
-
-/// To the `tracing` or `log` facade if that feature is on, else to the standard error.
-pub(crate) fn warn(message: fmt::Arguments<'_>) {
-    #[cfg(feature = "tracing")]
-    tracing::warn!(target: "gopark", "{message}");
-    #[cfg(feature = "log")]
-    log::warn!(target: "gopark", "{message}");
-    #[cfg(not(any(feature = "log", feature = "tracing")))]
-    eprintln!("gopark: {message}");
 }
 
 #[cfg(test)]

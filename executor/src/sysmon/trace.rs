@@ -4,6 +4,7 @@ use std::fmt::Write;
 use std::time::Duration;
 
 use crate::sched::Sched;
+use crate::warn::print;
 
 /// When the next line is due.
 #[derive(Debug)]
@@ -23,7 +24,7 @@ impl Trace {
     /// Prints a line if one is due, and says how long it is until the next.
     pub(super) fn print(&mut self, sched: &Sched, now: Duration) -> Duration {
         if now >= self.next {
-            eprintln!("{}", line(sched, now));
+            print(format_args!("{}", line(sched, now)));
             self.next = now + self.period;
         }
         self.next - now

@@ -56,7 +56,12 @@ const READY: &str = "ready and waiting";
 
 impl Ready {
     pub(crate) fn start(name: &str) -> Self {
-        let mut child = command(name)
+        Self::start_with(&mut command(name))
+    }
+
+    /// Starts such a `command`.
+    pub(crate) fn start_with(command: &mut Command) -> Self {
+        let mut child = command
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
