@@ -77,6 +77,12 @@ impl<T> JoinHandle<T> {
         unsafe { self.raw.waker() }.wake();
     }
 
+    /// The task's address.
+    #[inline]
+    pub(crate) fn raw(&self) -> RawTask {
+        self.raw
+    }
+
     /// Polls for the output on behalf of a waker that is known never to panic, and without taking
     /// from the budget.
     pub(crate) fn poll_trusted(&mut self, waker: &Waker) -> Poll<Result<T, JoinError>> {

@@ -155,6 +155,12 @@ impl Shard {
         self.registry.publish(meta.slot(), task);
     }
 
+    /// Takes a task out of its slot, which stays its own until `remove`.
+    #[cold]
+    pub(crate) fn withdraw(&self, meta: &Meta) {
+        self.registry.remove(meta.slot());
+    }
+
     /// Unregisters a task whose future is being dropped, and frees its slot.
     #[inline]
     pub(crate) fn remove(&self, slot: u32) {

@@ -61,7 +61,7 @@ impl Sched {
     /// Whether nothing is runnable, and nothing that the runtime knows of can make it so.
     fn nothing_can_run(&self) -> bool {
         self.is_current_thread()
-            && self.roots.load(Ordering::Relaxed) > 0
+            && self.presence.roots() > 0
             && !self.is_closing()
             && !self.has_timers()
             && !self.reactor.has_sources()

@@ -30,7 +30,7 @@
 //! `start.rs` threads, giving a P to an M · `spawn.rs` tasks come in · `root.rs` threads inside
 //! `block_on` · `blocking.rs` Ms that block · `jobs.rs` closures that block · `retake.rs` what the
 //! monitor does · `deadlock.rs` when nothing can run · `waiting.rs` Ms that wait for a P · `procs.rs` how many Ps there are ·
-//! `shutdown.rs` the end, `attend.rs` timers and events during it.
+//! `shutdown.rs` the end, `presence.rs` who leaves last, `attend.rs` timers and events during it.
 
 mod attend;
 mod blocking;
@@ -40,6 +40,7 @@ pub(crate) mod idle;
 mod jobs;
 mod netpoll;
 mod park;
+mod presence;
 mod procs;
 mod retake;
 mod root;
@@ -71,6 +72,7 @@ use crate::time::timers::Timers;
 use idle::Idle;
 use jobs::Jobs;
 use park::IdleMs;
+use presence::{Kind, Presence};
 use procs::Procs;
 
 pub(crate) use blocking::{block, block_eager};
@@ -181,10 +183,8 @@ pub(crate) struct Sched {
     poll_until: AtomicU64,
     closing: AtomicBool,
     threads: Mutex<Vec<std::thread::JoinHandle<()>>>,
-    /// Worker threads between their start and their end.
-    workers: AtomicUsize,
-    /// Threads inside `block_on`.
-    roots: AtomicUsize,
+    /// Who is in the runtime: workers, threads inside `block_on`, the monitor, who closes it.
+    presence: Presence,
     /// Ms that gave up their P to block, in a section known to be long or in a nested `block_on`.
     blocked_ms: AtomicUsize,
     /// Ms whose P was taken in the poll that they are in still: those that are `stalled`.
@@ -192,8 +192,6 @@ pub(crate) struct Sched {
     started: std::time::Instant,
     /// Until when, in milliseconds since `started`, no thread is asked for after a refusal.
     refused_until: AtomicU64,
-    /// The closer gave up on a task, and forgot one count of the `Arc` for it.
-    abandoned: AtomicBool,
     /// A deadlock was reported.
     deadlock_said: AtomicBool,
     /// The closer has closed the timers and shut the reactor down.
@@ -252,13 +250,11 @@ impl Sched {
                 poll_until: AtomicU64::new(0),
                 closing: AtomicBool::new(false),
                 threads: Mutex::new(Vec::new()),
-                workers: AtomicUsize::new(0),
-                roots: AtomicUsize::new(0),
+                presence: Presence::new(),
                 blocked_ms: AtomicUsize::new(0),
                 stalled_ms: AtomicUsize::new(0),
                 started: std::time::Instant::now(),
                 refused_until: AtomicU64::new(0),
-                abandoned: AtomicBool::new(false),
                 deadlock_said: AtomicBool::new(false),
                 silent: AtomicBool::new(false),
                 ended: (Mutex::new(()), Condvar::new()),

@@ -80,8 +80,15 @@ impl Sched {
     /// in a pause rather than in a busy loop.
     fn poll_reactor(&self, timeout: Timeout, ready: &mut Vec<Waker>) {
         if let Err(error) = self.reactor.poll(timeout, ready) {
-            warn_later(format_args!("the reactor failed: {error}"));
+            self.reactor_failed(&error);
             std::thread::sleep(Duration::from_millis(10));
+        }
+    }
+
+    /// Says so, unless it was shut down with its runtime: a thread that was in it then comes out of it, no more.
+    fn reactor_failed(&self, error: &std::io::Error) {
+        if !self.is_closing() {
+            warn_later(format_args!("the reactor failed: {error}"));
         }
     }
 
@@ -117,7 +124,7 @@ impl Sched {
         let mut ready = Vec::new();
         match self.reactor.try_poll(Some(Duration::ZERO), &mut ready) {
             Ok(_) => self.wake_batch(m, &mut ready),
-            Err(error) => warn_later(format_args!("the reactor failed: {error}")),
+            Err(error) => self.reactor_failed(&error),
         }
     }
 

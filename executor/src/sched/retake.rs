@@ -10,7 +10,7 @@ use crate::p::P;
 use crate::sysmon::watch::{Cause, SLICE, Scene};
 use crate::sysmon::{self, Verdict};
 
-use super::{Sched, lock};
+use super::{Kind, Sched, lock};
 
 impl Sched {
     /// The monitor learns of an M.
@@ -176,8 +176,23 @@ impl Sched {
         if self.sysmon.wake() || self.is_closing() {
             return;
         }
-        if let Err(error) = self.sysmon.start(self.arc()) {
+        self.presence.enter(Kind::Starting);
+        let started = self.sysmon.start(self.arc());
+        if !matches!(started, Ok(true)) {
+            self.presence.started(None);
+        }
+        if let Err(error) = started {
             self.thread_refused(&error);
         }
+    }
+
+    /// The monitor, on its thread, begins.
+    pub(crate) fn monitor_begins(&self) {
+        self.presence.started(Some(Kind::Keeper));
+    }
+
+    /// The monitor ends: a P that it has put back may hold tasks, and there may be no other left to drop them.
+    pub(crate) fn monitor_ends(self: &Arc<Self>) {
+        self.leave(Kind::Keeper);
     }
 }

@@ -27,9 +27,9 @@ use crate::current;
 use crate::m::M;
 use crate::runtime::EnteredSched;
 
-use super::Sched;
 use super::attend::Attendant;
 use super::blocking::Blocked;
+use super::{Kind, Sched};
 
 /// Runs `future` to completion on this thread, as an M of `sched`.
 #[track_caller]
@@ -101,7 +101,7 @@ struct Seated<'a> {
 impl<'a> Seated<'a> {
     fn begin(m: &'a Arc<M>) -> Self {
         let outer = current::set_m(Arc::as_ptr(m));
-        m.sched().roots.fetch_add(1, Ordering::Relaxed);
+        m.sched().presence.enter(Kind::Root);
         m.sched().enlist(m);
         m.sched().sit_down(m);
         Self { m, outer }
@@ -120,8 +120,7 @@ impl Drop for Seated<'_> {
         sched.handoff(m);
         current::set_m(self.outer);
         sched.delist(m);
-        sched.help_closing();
-        sched.roots.fetch_sub(1, Ordering::Relaxed);
+        sched.leave(Kind::Root);
     }
 }
 

@@ -4,13 +4,14 @@
 //!    roots of `block_on` are polled on until they are done.
 //!    The monitor watches on meanwhile: an M that blocks loses its P to the closer, which so gets at
 //!    what lies in it. Jobs that have not begun are cancelled, and those that run are waited for.
-//! 2. The closer, and with it every M that ends, runs `sweep`: it marks every registered task as
+//! 2. The closer, and with it everybody who leaves, runs `sweep`: it marks every registered task as
 //!    aborted and wakes it, which brings it into a queue, and runs what is in the queues, which
 //!    drops the futures. It repeats this until nothing is registered: a future's Drop may wake and
 //!    spawn, and a thread may be between taking a task and pushing it.
 //!    Meanwhile it attends to timers and events (`attend.rs`).
 //! 3. A task that is stuck in a poll keeps its M, and that the `Sched`. The closer waits as long as
-//!    it was told to, and says what it left.
+//!    it was told to, and says what it left. What is left then is left to those who stay: the last of
+//!    them goes when nothing is registered ("the last sweep", `presence.rs`).
 //!
 //! Wakes after that are harmless: a task without its future is never scheduled.
 
@@ -25,7 +26,7 @@ use crate::runtime::EnteredSched;
 
 use super::attend::PAUSE;
 use super::netpoll::wake_each;
-use super::{Sched, lock};
+use super::{Kind, Sched, lock};
 
 impl Sched {
     /// Ends the runtime. Waits until every M has ended and every future was dropped, or until
@@ -33,6 +34,8 @@ impl Sched {
     /// wait.
     pub(crate) fn close(self: &Arc<Self>, limit: Option<Duration>) -> bool {
         let deadline = limit.and_then(|limit| Instant::now().checked_add(limit));
+        self.presence.enter(Kind::Keeper);
+        self.presence.close();
         self.closing.store(true, Ordering::Relaxed);
         fence(Ordering::SeqCst); // StoreLoad; pairs with: the ones in `spawn` and `lie_down`.
         self.wake_all();
@@ -41,21 +44,18 @@ impl Sched {
         let on_own_m = !m.is_null() && Arc::ptr_eq(unsafe { (*m).sched() }, self);
         loop {
             let empty = self.sweep();
-            let alone = self.workers.load(Ordering::Acquire) == 0; // pairs with: `end_m`.
-            if empty && (alone || on_own_m) {
+            if empty && (self.presence.has_no_workers() || on_own_m) {
                 break;
             }
             if on_own_m || deadline.is_some_and(|deadline| Instant::now() >= deadline) {
-                if !empty {
-                    self.abandon();
-                }
                 self.silence();
                 // Not waited for: it may be writing a warning that nobody reads.
                 drop(self.sysmon.stop());
-                return on_own_m;
+                let empty = self.leave(Kind::Keeper);
+                return on_own_m || (empty && self.presence.has_no_workers());
             }
             self.attend();
-            drop(self.ended.1.wait_timeout(lock(&self.ended.0), PAUSE));
+            self.wait_for_an_end();
         }
         if !on_own_m {
             for thread in std::mem::take(&mut *lock(&self.threads)) {
@@ -65,13 +65,40 @@ impl Sched {
         }
         self.stop_sysmon();
         self.silence();
+        self.leave(Kind::Keeper);
         true
     }
 
-    /// Drops the futures of all tasks that can be reached. True if none is left.
+    /// Waits a moment, or until a worker has ended.
+    fn wait_for_an_end(&self) {
+        drop(self.ended.1.wait_timeout(lock(&self.ended.0), PAUSE));
+    }
+
+    /// Somebody who was present goes. If the runtime has been closed it leaves nothing behind that nobody else would
+    /// come for: "the last sweep". Whether it saw that nothing is left.
+    pub(super) fn leave(self: &Arc<Self>, kind: Kind) -> bool {
+        if self.presence.leave_open(kind) {
+            return false;
+        }
+        loop {
+            if self.sweep() {
+                self.presence.leave(kind);
+                return true;
+            }
+            if self.presence.try_leave(kind) {
+                return false;
+            }
+            self.wait_for_an_end();
+        }
+    }
+
+    /// Drops the futures of all tasks that can be reached. True if none is left, and none ever will be.
     fn sweep(self: &Arc<Self>) -> bool {
         let entered = std::pin::pin!(EnteredSched::new(self));
         entered.as_ref().enter();
+        // StoreLoad; pairs with: the one in `admit`. We have seen `closing`: a spawner that has not is before us,
+        // and its task in its slot.
+        fence(Ordering::SeqCst);
         self.shards().for_each(Shard::abort_all);
         while let Some(task) = self.globq.pop() {
             self.cancel(task);
@@ -107,28 +134,9 @@ impl Sched {
         wake_each(ready);
     }
 
-    /// Some task could not be reached in time: what it points to must stay until the M that has it
-    /// is done.
-    fn abandon(self: &Arc<Self>) {
-        // pairs with: the swap in `help_closing`.
-        if !self.abandoned.swap(true, Ordering::AcqRel) {
-            std::mem::forget(self.clone());
-        }
-    }
-
-    /// An M that leaves a closing runtime sweeps once more: there may be no other left to do it.
-    pub(super) fn help_closing(self: &Arc<Self>) {
-        // pairs with: `abandon`.
-        if self.is_closing() && self.sweep() && self.abandoned.swap(false, Ordering::AcqRel) {
-            // SAFETY: (1) this is the count that `abandon` forgot.
-            unsafe { Arc::decrement_strong_count(Arc::as_ptr(self)) };
-        }
-    }
-
     /// A worker has ended, or could not be started: it will touch nothing of this runtime any more
     /// but the `Arc` it holds.
-    pub(super) fn worker_ended(&self) {
-        self.workers.fetch_sub(1, Ordering::Release); // pairs with: the load in `close`.
+    pub(super) fn tell_closer(&self) {
         let _ended = lock(&self.ended.0);
         self.ended.1.notify_all();
     }

@@ -32,7 +32,7 @@ where
     // SAFETY: (1) the future is Send and 'static, and so is the schedule function, which captures
     // nothing.
     let (runnable, handle) = unsafe { make(future, meta, schedule) };
-    if sched.is_closed_for(&runnable) {
+    if !sched.admit(&runnable, handle.raw()) {
         sched.cancel(runnable);
         return handle;
     }
@@ -57,6 +57,7 @@ where
     // SAFETY: (1) the task is polled and dropped by this thread only: its shard names `m`, so
     // `schedule_local` sends it there, and `m` drops its tasks before it ends.
     let (runnable, handle) = unsafe { make(future, meta, schedule_local) };
+    publish(&runnable, handle.raw());
     m.ready_local(runnable);
     handle
 }
@@ -74,10 +75,10 @@ where
     let meta = sched.reserve(location);
     // SAFETY: (1) the closure is Send and 'static, and so is the schedule function.
     let (runnable, handle) = unsafe { make(Job(Some(f)), meta, schedule_job) };
-    if sched.is_closed_for(&runnable) {
-        sched.cancel(runnable);
-    } else {
+    if sched.admit(&runnable, handle.raw()) {
         sched.submit_job(runnable);
+    } else {
+        sched.cancel(runnable);
     }
     handle
 }
@@ -96,7 +97,7 @@ impl<F: FnOnce() -> R, R> Future for Job<F> {
     }
 }
 
-/// Makes a task, and registers it.
+/// Makes a task; `publish` follows, unless it is cancelled.
 ///
 /// # Safety
 ///
@@ -117,9 +118,13 @@ unsafe fn make<F: Future>(
     let raw = runnable.into_raw();
     // SAFETY: (1) straight from `into_raw`.
     let runnable = unsafe { Runnable::from_raw(raw) };
-    let raw = RawTask::new(raw);
-    shard_of(&runnable).publish(runnable.metadata(), raw.as_ptr());
-    (runnable, JoinHandle::new(task, raw))
+    (runnable, JoinHandle::new(task, RawTask::new(raw)))
+}
+
+/// Registers a task.
+#[inline]
+fn publish(runnable: &Runnable, raw: RawTask) {
+    shard_of(runnable).publish(runnable.metadata(), raw.as_ptr());
 }
 
 fn shard_of(runnable: &Runnable) -> &Shard {
@@ -161,13 +166,25 @@ impl Sched {
         })
     }
 
-    /// *The spawn-against-shutdown race*: the spawner has published the task's slot, fences, and
-    /// looks at `closing`; the closer sets `closing`, fences, and walks the slots. If the
-    /// spawner does not see that the runtime is closing, the closer sees the task.
+    /// Registers a task, unless the runtime is closing: then the caller cancels it.
+    ///
+    /// *The spawn-against-shutdown race*: the spawner publishes the task's slot, fences, and looks at
+    /// `closing`; the closer sets `closing`, fences, and walks the slots. If the spawner does not see that
+    /// the runtime is closing, the closer sees the task. If it does, it takes the task out of its slot
+    /// before anything else, for whoever is the last there waits for all that is registered.
     #[inline]
-    fn is_closed_for(&self, _published: &Runnable) -> bool {
-        fence(Ordering::SeqCst); // StoreLoad; pairs with: the one in `close`.
-        self.is_closing()
+    fn admit(&self, runnable: &Runnable, raw: RawTask) -> bool {
+        // Asked before as well, so that one who spawns in a loop does not hold up the end.
+        if self.is_closing() {
+            return false;
+        }
+        publish(runnable, raw);
+        fence(Ordering::SeqCst); // StoreLoad; pairs with: the ones in `close` and `sweep`.
+        let closing = self.is_closing();
+        if closing {
+            shard_of(runnable).withdraw(runnable.metadata());
+        }
+        !closing
     }
 
     /// Drops the future of a task that this thread may run, and completes its handle.

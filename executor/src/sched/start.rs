@@ -9,7 +9,7 @@ use crate::m::M;
 use crate::runtime::EnteredSched;
 use crate::warn::warn_later;
 
-use super::{Sched, lock};
+use super::{Kind, Sched, lock};
 
 /// How often, and how long after the first failure, a thread is tried again that the operating
 /// system refused. The pause doubles each time: 1, 2, 4, ... ms.
@@ -67,7 +67,7 @@ impl Sched {
     /// Starts a worker.
     pub(super) fn start_thread(&self, start: Start) -> io::Result<()> {
         // While no M lives there is nobody to come back to the queues later, so then we insist.
-        let alone = self.workers.load(Ordering::Relaxed) + self.roots.load(Ordering::Relaxed) == 0;
+        let alone = self.presence.is_nobody();
         let mut tries = if alone { THREAD_TRIES } else { 1 };
         let mut pause = Duration::from_millis(1);
         loop {
@@ -89,7 +89,7 @@ impl Sched {
             builder = builder.stack_size(size);
         }
         let sched = self.arc();
-        self.workers.fetch_add(1, Ordering::Relaxed);
+        self.presence.enter(Kind::Starting);
         let started = builder.spawn(move || work(sched, start));
         match started {
             Ok(handle) => {
@@ -103,7 +103,8 @@ impl Sched {
                 Ok(())
             }
             Err(error) => {
-                self.worker_ended();
+                self.presence.started(None);
+                self.tell_closer();
                 Err(error)
             }
         }
@@ -191,6 +192,7 @@ pub(super) enum Start {
 
 /// The life of a worker thread.
 fn work(sched: Arc<Sched>, start: Start) {
+    sched.presence.started(Some(Kind::Worker));
     let entered = Box::pin(EnteredSched::new(&sched));
     entered.as_ref().enter();
     // A panicking hook must not take the P away; the panic hook has reported it.
@@ -218,6 +220,6 @@ fn work(sched: Arc<Sched>, start: Start) {
     drop(m);
     call(&sched.config.on_thread_stop);
     drop(entered);
-    sched.help_closing();
-    sched.worker_ended();
+    sched.leave(Kind::Worker);
+    sched.tell_closer();
 }

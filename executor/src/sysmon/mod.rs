@@ -1,6 +1,6 @@
 //! Sysmon: the thread that watches over the others, and takes the P from an M that does not come back.
 //!
-//! It holds no P, runs no user code, and nobody waits for it. Each look goes over all Ms (`watch.rs`
+//! It holds no P, runs no user code (but for what it drops as its runtime ends), and nobody waits for it. Each look goes over all Ms (`watch.rs`
 //! judges them) and then chooses when to look again:
 //!
 //! ```text
@@ -94,17 +94,17 @@ impl Sysmon {
         thread.is_some() || self.is_stopped()
     }
 
-    /// Starts the monitor, or, if it cannot be, has whoever needs it next try again.
-    pub(crate) fn start(&self, sched: Arc<Sched>) -> io::Result<()> {
+    /// Starts the monitor, or, if it cannot be, has whoever needs it next try again. Whether it was started now.
+    pub(crate) fn start(&self, sched: Arc<Sched>) -> io::Result<bool> {
         let mut slot = self.thread();
         if slot.is_some() || self.is_stopped() {
-            return Ok(());
+            return Ok(false);
         }
         let now = sched.uptime().as_millis() as u64;
         // Relaxed: it decides how often we try, no more.
         if now < self.refused_until.load(Ordering::Relaxed) {
             self.bell.nap(self.wants);
-            return Ok(());
+            return Ok(false);
         }
         let started = thread::Builder::new()
             .name("gopark-sysmon".into())
@@ -112,7 +112,7 @@ impl Sysmon {
         match started {
             Ok(thread) => {
                 *slot = Some(thread);
-                Ok(())
+                Ok(true)
             }
             Err(error) => {
                 self.refused_until
@@ -182,12 +182,15 @@ enum Nap {
 /// The monitor's life.
 fn run(sched: Arc<Sched>) {
     crate::sys::nap_exactly();
+    sched.monitor_begins();
     let mut monitor = Monitor::new(&sched);
     let sysmon = &sched.sysmon;
     loop {
         sysmon.bell.rise();
         let mut nap = monitor.look();
         if sysmon.is_stopped() && monitor.has_nothing_pending() {
+            drop(monitor);
+            sched.monitor_ends();
             return;
         }
         if nap == Nap::Deep {
