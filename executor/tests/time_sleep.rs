@@ -419,3 +419,34 @@ fn a_task_that_only_sleeps_for_no_time_gives_way_to_others() {
         }
     });
 }
+
+/// Two tasks keep the only processor for longer than the poller waits before it turns the wheel as well.
+#[test]
+fn of_many_sleeps_beside_tasks_that_compute_none_is_seconds_late() {
+    let runtime = Builder::new_multi_thread().procs(1).build().unwrap();
+    let worst = runtime.block_on(async {
+        for _ in 0..2 {
+            gopark::spawn(async {
+                loop {
+                    let end = std::time::Instant::now() + 30 * MS;
+                    while std::time::Instant::now() < end {}
+                    gopark::yield_now().await;
+                }
+            });
+        }
+        let sleeps = (0..100_000).map(|i| {
+            gopark::spawn(async move {
+                let deadline = Instant::now() + (100 + i * 7 % 100) * MS;
+                sleep_until(deadline).await;
+                Instant::now() - deadline
+            })
+        });
+        let mut worst = Duration::ZERO;
+        for sleep in sleeps.collect::<Vec<_>>() {
+            worst = worst.max(sleep.await.unwrap());
+        }
+        worst
+    });
+    // A slot of the second level comes round after four seconds.
+    assert!(worst < Duration::from_secs(3), "{worst:?} late");
+}

@@ -139,6 +139,30 @@ mod tests {
         });
     }
 
+    /// The wheel gives its lock back after each entry, so one turner comes upon what the other has left
+    /// over, with a clock that it read before.
+    #[test]
+    fn of_two_who_turn_the_wheel_the_one_with_an_older_now_puts_nothing_off() {
+        model(|older_starts| {
+            let timers = timers(Instant::now());
+            let (count, waker) = Count::pair();
+            let mut alarms = vec![armed_at(&timers, 5, &waker)];
+            for _ in 0..2 {
+                let mut alarm = Box::pin(Alarm::new());
+                let armed = alarm.as_mut().arm(&timers, 6, waker.clone());
+                assert!(matches!(armed, Armed::Waiting));
+                alarms.push(alarm);
+            }
+            drop(waker);
+            let (older, newer) = (turner(&timers, 5), turner(&timers, 6));
+            let (older, newer) = race(older_starts, older, newer);
+            assert_eq!((older + newer, count.wakes()), (3, 3));
+            assert_eq!((timers.len(), timers.next()), (0, NEVER));
+            drop(alarms);
+            assert_no_waker_left(&[&count]);
+        });
+    }
+
     #[test]
     fn who_waits_with_another_waker_is_woken_or_sees_that_it_fired() {
         model(|owner_starts| {

@@ -38,7 +38,7 @@ use crate::primitive::{
 
 /// How many entries are handled before the lock is given back for a moment. A guess: some
 /// microseconds of work.
-const BATCH: usize = 64;
+const BATCH: usize = if MODEL { 1 } else { 64 };
 
 /// Wheels without a runtime. Not of `primitive`, because it outlives a run of a model.
 static SPARE: std::sync::Mutex<Vec<&'static LockedWheel>> = std::sync::Mutex::new(Vec::new());
@@ -106,7 +106,7 @@ impl LockedWheel {
         loop {
             out.reserve(BATCH);
             let mut locked = self.lock();
-            let progress = locked.wheel.expire(now, BATCH, &mut |entry| {
+            let progress = locked.wheel.expire(now, BATCH, &mut |entry, now| {
                 // SAFETY: it was filed, so it is a live entry.
                 let entry = unsafe { entry.as_ref() };
                 // SAFETY: we hold the lock of the wheel that gave us the entry; the wheel does not

@@ -23,6 +23,8 @@
 //! 6. Lists are circular and keep the order of insertion. A slot is emptied before `elapsed` enters it,
 //!    so what is due at one tick fires in the order of insertion, unless it is inserted while
 //!    `lists[PENDING]` is not empty.
+//! 7. `elapsed` never goes back, and nothing is judged by a tick before it: what is due at `elapsed` is
+//!    due.
 
 use std::{fmt, ptr::NonNull};
 
@@ -177,18 +179,23 @@ impl<T: Linked> Wheel<T> {
 
     /// Moves the wheel on to `now`, calling `fire` for what is due, in order of its ticks.
     ///
-    /// `fire` gets entries that are out of the wheel. At most `batch` entries are touched; if that did
-    /// not suffice, the wheel stands still at the tick it reached and the next call goes on from
-    /// there. A `now` in the past fires what was left over, no more.
+    /// `fire` gets entries that are out of the wheel, and the tick by which it is to judge them. At most
+    /// `batch` entries are touched; if that did not suffice, the wheel stands still at the tick it reached
+    /// and the next call goes on from there.
+    ///
+    /// Several may turn one wheel, by turns, and the next to come may have read its clock first. Its
+    /// `now` counts as the wheel's own tick then (invariant 7): to it, what the other left over would seem
+    /// to lie ahead, and would be filed in a slot that the wheel has passed.
     pub(crate) fn expire(
         &mut self,
         now: u64,
         batch: usize,
-        fire: &mut impl FnMut(NonNull<T>) -> Verdict,
+        fire: &mut impl FnMut(NonNull<T>, u64) -> Verdict,
     ) -> Progress {
+        let now = now.max(self.elapsed);
         for _ in 0..batch {
             let Some(entry) = self.pop_pending(now) else {
-                self.elapsed = self.elapsed.max(now);
+                self.elapsed = now;
                 return Progress::Done;
             };
             // SAFETY: the entry was filed until `pop_pending`, so `Linked` vouches for its links.
@@ -196,7 +203,7 @@ impl<T: Linked> Wheel<T> {
             let later = if when > self.elapsed {
                 when
             } else {
-                match fire(entry) {
+                match fire(entry, now) {
                     Verdict::Fired => {
                         self.len -= 1;
                         continue;

@@ -1,11 +1,16 @@
 //! The wheel against a model that looks at every entry.
 
-use std::{cell::UnsafeCell, collections::BTreeMap};
+use std::{
+    cell::{Cell, UnsafeCell},
+    collections::BTreeMap,
+};
 
 use super::*;
 
 struct Node {
     id: usize,
+    /// The tick at which it is due: the one at which it is filed, or a later one.
+    due: Cell<u64>,
     links: UnsafeCell<Links<Self>>,
 }
 
@@ -37,6 +42,7 @@ impl Bench {
         let id = self.nodes.len();
         let node = Box::new(Node {
             id,
+            due: Cell::new(when),
             links: UnsafeCell::new(Links::new()),
         });
         self.nodes.push(NonNull::from(Box::leak(node)));
@@ -52,13 +58,27 @@ impl Bench {
     /// Who fires up to `now`, in order, in steps of `batch`.
     fn expire(&mut self, now: u64, batch: usize) -> Vec<usize> {
         let mut fired = Vec::new();
-        let mut fire = |node: NonNull<Node>| {
-            // SAFETY: nodes live as long as the bench.
-            fired.push(unsafe { node.as_ref() }.id);
-            Verdict::Fired
-        };
-        while self.wheel.expire(now, batch, &mut fire) == Progress::More {}
+        while self.expire_once(now, batch, &mut fired) == Progress::More {}
         fired
+    }
+
+    /// One batch of that, for a turner that gives the wheel back in between.
+    fn expire_once(&mut self, now: u64, batch: usize, fired: &mut Vec<usize>) -> Progress {
+        self.wheel.expire(now, batch, &mut |node, now| {
+            // SAFETY: nodes live as long as the bench.
+            let node = unsafe { node.as_ref() };
+            if node.due.get() > now {
+                return Verdict::Later(node.due.get());
+            }
+            fired.push(node.id);
+            Verdict::Fired
+        })
+    }
+
+    /// When a filed node is due, which may be set to a later tick.
+    fn due(&self, id: usize) -> &Cell<u64> {
+        // SAFETY: nodes live as long as the bench.
+        &unsafe { self.nodes[id].as_ref() }.due
     }
 }
 
@@ -165,7 +185,7 @@ fn a_postponed_entry_is_filed_again() {
     bench.insert(5);
     let mut asked = Vec::new();
     for now in [4, 5, 99, 100] {
-        let mut fire = |_| {
+        let mut fire = |_, _| {
             asked.push(now);
             if now < 100 {
                 Verdict::Later(100)
@@ -190,7 +210,7 @@ fn an_unfinished_batch_stays_due_and_can_be_cancelled() {
         bench.insert(40);
     }
     let mut fired = 0;
-    let mut fire = |_| {
+    let mut fire = |_, _| {
         fired += 1;
         Verdict::Fired
     };
@@ -286,4 +306,102 @@ fn agrees_with_the_naive_model(seed: u64) {
             _ => panic!("{place}: the wheel says {claim:?}, the model {truth:?}"),
         }
     }
+}
+
+/// One who turns the wheel: it read the clock once, and comes back for another batch until there is
+/// nothing left.
+struct Turner {
+    now: Option<u64>,
+}
+
+#[test]
+fn who_turns_the_wheel_with_an_older_now_puts_nothing_off() {
+    let mut bench = Bench::new();
+    for _ in 0..4 {
+        bench.insert(40);
+    }
+    let mut fired = Vec::new();
+    assert_eq!(bench.expire_once(41, 2, &mut fired), Progress::More);
+    assert_eq!(bench.expire_once(39, 64, &mut fired), Progress::Done);
+    assert_eq!(fired, [0, 1, 2, 3], "the wheel has seen tick 40");
+}
+
+#[test]
+fn several_who_turn_the_wheel_agree_with_a_sorted_list() {
+    for seed in 1..=200 {
+        several_turners_agree(0x9e37_79b9_7f4a_7c15_u64.wrapping_mul(seed));
+    }
+}
+
+/// Up to three turners take turns at one wheel, each with its own `now` and batches of a few entries,
+/// while entries are armed, cancelled and postponed. Nothing fires before its tick, and who is done
+/// leaves nothing that is due at its `now`.
+fn several_turners_agree(seed: u64) {
+    let mut random = Random(seed | 1);
+    let mut bench = Bench::new();
+    let mut model = BTreeMap::new();
+    let mut turners = [const { Turner { now: None } }; 3];
+    let mut clock = 0;
+    // Few ticks, so that many entries share one, or all orders of magnitude.
+    let dense = random.below(2) == 0;
+    for step in 0..3000 {
+        let place = format!("seed {seed:#x}, step {step}, clock {clock}");
+        let delay = match dense {
+            true => random.below(200),
+            false => random.delay(),
+        };
+        match random.below(12) {
+            0..4 => {
+                if let Some(id) = bench.insert(clock + delay) {
+                    model.insert((clock + delay, id), ());
+                }
+            }
+            4 => {
+                let nth = random.below(model.len() as u64 + 1) as usize;
+                if let Some(&(due, id)) = model.keys().nth(nth) {
+                    model.remove(&(due, id));
+                    bench.remove(id);
+                }
+            }
+            5 => {
+                let nth = random.below(model.len() as u64 + 1) as usize;
+                if let Some(&(due, id)) = model.keys().nth(nth) {
+                    model.remove(&(due, id));
+                    model.insert((due + delay, id), ());
+                    bench.due(id).set(due + delay);
+                }
+            }
+            6 => clock += delay,
+            _ => {
+                let turner = &mut turners[random.below(3) as usize];
+                let now = *turner.now.get_or_insert(clock);
+                let mut fired = Vec::new();
+                let batch = 1 + random.below(4) as usize;
+                let progress = bench.expire_once(now, batch, &mut fired);
+                for id in fired {
+                    let due = bench.due(id).get();
+                    assert!(due <= clock, "{place}: {id} is early, at {due}");
+                    assert!(model.remove(&(due, id)).is_some(), "{place}: {id} again");
+                }
+                if progress == Progress::Done {
+                    turner.now = None;
+                    let first = model.keys().next();
+                    assert!(
+                        first.is_none_or(|first| first.0 > now),
+                        "{place}: {first:?} is late"
+                    );
+                }
+            }
+        }
+        assert_eq!(bench.wheel.len(), model.len(), "{place}");
+        let truth = model.keys().next().map_or(u64::MAX, |&(due, _)| due);
+        let claim = bench.wheel.next_expiration().unwrap_or(u64::MAX);
+        assert!(claim <= truth, "{place}: {claim} is later than {truth}");
+    }
+    let left: Vec<_> = bench.expire(u64::MAX >> 1, 7);
+    assert_eq!(
+        left.len(),
+        model.len(),
+        "seed {seed:#x}: not all fire in the end"
+    );
 }
