@@ -6,14 +6,14 @@
 //! budget: a task whose leaves are always ready would otherwise never come back from its poll.
 //!
 //! # Model
-//! The word is `budget | wait << 8`; [`begin_poll`] writes both halves with one store.
+//! The word is `budget | wait << 8 | refusals << 16`; [`begin_poll`] writes all of it with one store.
 //!
 //! ```text
 //!  executor                      leaf future
 //!  begin_poll(128) ──► poll ──►  poll_proceed(cx): budget -= 1 ──► operation ready: made_progress()
 //!                                       │                     └──► Pending: the unit is given back
 //!                                       │ budget == 0
-//!                                       └──► wake_by_ref, wait = Yield, Pending
+//!                                       └──► refusals += 1, wake_by_ref, wait = Yield, Pending
 //!                                park(reason): wait = reason
 //!  wait_reason() ◄─── Pending ◄──
 //! ```
@@ -21,8 +21,12 @@
 //! # Invariants
 //! 1. `budget == UNLIMITED` outside [`begin_poll`]: a foreign executor never sees a forced yield.
 //! 2. Between two calls of [`begin_poll`] the budget only falls, except that a [`Budgeted`] without
-//!    progress puts back the unit that it took.
-//! 3. The word belongs to its thread and has no destructor, so it may be used in destructors of
+//!    progress puts back the unit that it took, and by 3.
+//! 3. *No livelock.* A poll that goes on although it was refused, for there is an executor or a combinator in
+//!    it that polls again because it was woken, gets a new budget after [`REFUSALS`] refusals. Each of those
+//!    answers one poll of a leaf, so of all that such a poll asks for it gets about half.
+//! 4. Who asks with a waker that wakes nobody is not refused: it would not come again.
+//! 5. The word belongs to its thread and has no destructor, so it may be used in destructors of
 //!    other thread-locals.
 //!
 //! The budget follows tokio's cooperative scheduling (its `task::coop`), the wait reasons follow
@@ -41,9 +45,22 @@ pub const DEFAULT_BUDGET: u8 = 128;
 /// This is what every thread starts with, hence what holds under a foreign executor.
 pub const UNLIMITED: u8 = u8::MAX;
 
+/// How often a poll is refused before it gets a new budget.
+const REFUSALS: u8 = DEFAULT_BUDGET;
+
 thread_local! {
-    /// `budget` in the low byte, `wait` in the high one.
-    static NOTE: Cell<u16> = const { Cell::new(UNLIMITED as u16) };
+    /// `budget` in the lowest byte, `wait` in the next, then the refusals since the budget was spent.
+    static NOTE: Cell<u32> = const { Cell::new(UNLIMITED as u32) };
+}
+
+/// Changes the bytes of the word.
+#[inline]
+fn edit(f: impl FnOnce(&mut [u8; 4])) {
+    NOTE.with(|note| {
+        let mut bytes = note.get().to_le_bytes();
+        f(&mut bytes);
+        note.set(u32::from_le_bytes(bytes));
+    });
 }
 
 macro_rules! wait_reasons {
@@ -158,7 +175,7 @@ impl fmt::Display for WaitReason {
 /// code which it runs between polls is not charged.
 #[inline]
 pub fn begin_poll(budget: u8) {
-    NOTE.with(|note| note.set(u16::from(budget)));
+    NOTE.with(|note| note.set(u32::from(budget)));
 }
 
 /// For executors: why the poll that has just returned `Pending` did so.
@@ -172,14 +189,14 @@ pub fn begin_poll(budget: u8) {
 /// ```
 #[inline]
 pub fn wait_reason() -> WaitReason {
-    let [_, wait] = NOTE.with(Cell::get).to_le_bytes();
+    let [_, wait, ..] = NOTE.with(Cell::get).to_le_bytes();
     WaitReason::from_u8(wait)
 }
 
 /// The word of an outer poll, kept by [`save`] while an inner one runs.
 #[derive(Debug, Clone, Copy)]
 #[must_use = "give it to `restore` after the inner poll"]
-pub struct Saved(u16);
+pub struct Saved(u32);
 
 /// For executors: the current word, to be put back by [`restore`] after a nested poll.
 #[inline]
@@ -193,20 +210,44 @@ pub fn restore(saved: Saved) {
     NOTE.with(|note| note.set(saved.0));
 }
 
+/// For code that blocks its thread, and executors that give no budgets: until the guard is dropped there
+/// is no budget. Then the word is what it was.
+#[inline]
+pub fn exempt() -> Exempt {
+    let outer = save();
+    begin_poll(UNLIMITED);
+    Exempt {
+        outer,
+        _not_send: PhantomData,
+    }
+}
+
+/// See [`exempt`].
+#[derive(Debug)]
+#[must_use = "the budget is back when this is dropped"]
+pub struct Exempt {
+    outer: Saved,
+    _not_send: PhantomData<*mut ()>,
+}
+
+impl Drop for Exempt {
+    #[inline]
+    fn drop(&mut self) {
+        restore(self.outer);
+    }
+}
+
 /// The units that are left in this poll; [`UNLIMITED`] when there is no limit.
 #[inline]
 pub fn budget() -> u8 {
-    let [budget, _] = NOTE.with(Cell::get).to_le_bytes();
+    let [budget, ..] = NOTE.with(Cell::get).to_le_bytes();
     budget
 }
 
 /// Replaces the budget and leaves the wait reason alone, for wrappers such as `unconstrained`.
 #[inline]
 pub fn set_budget(budget: u8) {
-    NOTE.with(|note| {
-        let [_, wait] = note.get().to_le_bytes();
-        note.set(u16::from_le_bytes([budget, wait]));
-    });
+    edit(|[left, ..]| *left = budget);
 }
 
 /// For leaf futures: "I am about to return `Pending`, and this is why."
@@ -214,10 +255,7 @@ pub fn set_budget(budget: u8) {
 /// The last leaf that speaks wins; a combinator that waits for several things speaks after them.
 #[inline]
 pub fn park(reason: WaitReason) {
-    NOTE.with(|note| {
-        let [budget, _] = note.get().to_le_bytes();
-        note.set(u16::from_le_bytes([budget, reason as u8]));
-    });
+    edit(|[_, wait, ..]| *wait = reason as u8);
 }
 
 /// For leaf futures: takes one unit of the budget, or yields when there is none left.
@@ -227,11 +265,20 @@ pub fn park(reason: WaitReason) {
 /// the unit back. `Pending` means that the budget is used up: the task has been woken already, the
 /// wait reason is [`WaitReason::Yield`], and the leaf returns `Pending` without trying.
 ///
-/// ```
-/// use std::task::{Context, Poll, Waker};
-/// use gopark_net::note;
+/// A poll that goes on nevertheless, and asks again and again, gets a new budget in the end. Who asks with a
+/// waker that wakes nobody (`now_or_never`) is never refused: it asks but once.
 ///
-/// let mut cx = Context::from_waker(Waker::noop());
+/// ```
+/// use std::sync::Arc;
+/// use std::task::{Context, Poll, Wake, Waker};
+/// use gopark_net::note;
+/// # struct Task;
+/// # impl Wake for Task {
+/// #     fn wake(self: Arc<Self>) {}
+/// # }
+/// # let waker = Waker::from(Arc::new(Task));
+///
+/// let mut cx = Context::from_waker(&waker);
 /// note::begin_poll(1);
 /// let Poll::Ready(unit) = note::poll_proceed(&mut cx) else { panic!("one unit is there") };
 /// unit.made_progress();
@@ -242,27 +289,39 @@ pub fn park(reason: WaitReason) {
 #[inline]
 pub fn poll_proceed(cx: &mut Context<'_>) -> Poll<Budgeted> {
     let word = NOTE.with(Cell::get);
-    let [budget, _] = word.to_le_bytes();
+    let [budget, ..] = word.to_le_bytes();
     match budget {
-        UNLIMITED => Poll::Ready(Budgeted {
-            taken: false,
-            _not_send: PhantomData,
-        }),
-        0 => yield_slow(cx),
+        UNLIMITED => Poll::Ready(Budgeted::new(false)),
+        0 => refuse(cx),
         _ => {
             NOTE.with(|note| note.set(word - 1));
-            Poll::Ready(Budgeted {
-                taken: true,
-                _not_send: PhantomData,
-            })
+            Poll::Ready(Budgeted::new(true))
         }
     }
 }
 
+/// The budget is spent.
 #[cold]
 #[inline(never)]
-fn yield_slow(cx: &mut Context<'_>) -> Poll<Budgeted> {
-    park(WaitReason::Yield);
+fn refuse(cx: &mut Context<'_>) -> Poll<Budgeted> {
+    // A waker without data has nobody to tell from others: it wakes none, or, of some executor without tasks,
+    // all. Our own have data.
+    if cx.waker().data().is_null() {
+        return Poll::Ready(Budgeted::new(false));
+    }
+    let mut is_renewed = false;
+    edit(|[budget, wait, refusals, _]| {
+        *refusals += 1;
+        if *refusals >= REFUSALS {
+            is_renewed = true;
+            (*budget, *refusals) = (DEFAULT_BUDGET - 1, 0);
+        } else {
+            *wait = WaitReason::Yield as u8;
+        }
+    });
+    if is_renewed {
+        return Poll::Ready(Budgeted::new(true));
+    }
     cx.waker().wake_by_ref();
     Poll::Pending
 }
@@ -276,6 +335,14 @@ pub struct Budgeted {
 }
 
 impl Budgeted {
+    #[inline]
+    const fn new(taken: bool) -> Self {
+        Self {
+            taken,
+            _not_send: PhantomData,
+        }
+    }
+
     /// The operation succeeded, so the unit is spent.
     #[inline]
     pub fn made_progress(mut self) {
@@ -354,6 +421,51 @@ mod tests {
         assert_eq!(wakes.0.load(Ordering::Relaxed), 1);
         assert_eq!(wait_reason(), WaitReason::Yield);
         assert_eq!(budget(), 0);
+    }
+
+    #[test]
+    fn a_poll_that_goes_on_has_a_new_budget_after_so_many_refusals() {
+        let wakes = Arc::new(CountWakes::default());
+        let waker = Waker::from(wakes.clone());
+        let mut cx = Context::from_waker(&waker);
+        begin_poll(0);
+        park(WaitReason::Lock);
+        for _ in 1..REFUSALS {
+            assert!(poll_proceed(&mut cx).is_pending());
+        }
+        let Poll::Ready(unit) = poll_proceed(&mut cx) else {
+            panic!("refused once more")
+        };
+        unit.made_progress();
+        assert_eq!(budget(), DEFAULT_BUDGET - 1);
+        assert_eq!(wakes.0.load(Ordering::Relaxed), usize::from(REFUSALS) - 1);
+        // The next poll begins anew, and so do its refusals.
+        begin_poll(0);
+        assert!(poll_proceed(&mut cx).is_pending());
+        begin_poll(UNLIMITED);
+    }
+
+    #[test]
+    fn who_cannot_be_woken_is_not_refused() {
+        let mut cx = Context::from_waker(Waker::noop());
+        begin_poll(0);
+        let Poll::Ready(unit) = poll_proceed(&mut cx) else {
+            panic!("refused, and nobody would come again")
+        };
+        drop(unit);
+        assert_eq!(budget(), 0);
+        begin_poll(UNLIMITED);
+    }
+
+    #[test]
+    fn an_exemption_ends_with_its_guard() {
+        begin_poll(7);
+        park(WaitReason::Lock);
+        let exempt = exempt();
+        assert_eq!(budget(), UNLIMITED);
+        drop(exempt);
+        assert_eq!((budget(), wait_reason()), (7, WaitReason::Lock));
+        begin_poll(UNLIMITED);
     }
 
     #[test]

@@ -3,7 +3,7 @@
 //! The thread is a waiter like any other: its waker unparks it. Inside a task it gives its P up
 //! meanwhile.
 
-use std::cell::RefCell;
+use std::cell::Cell;
 use std::future::Future;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
@@ -49,7 +49,7 @@ impl Parker {
 
 thread_local! {
     /// This thread's parker, while nobody waits by it.
-    static PARKER: RefCell<Option<Arc<Parker>>> = const { RefCell::new(None) };
+    static PARKER: Cell<Option<Arc<Parker>>> = const { Cell::new(None) };
 }
 
 /// Runs a future to its end on this thread.
@@ -62,7 +62,8 @@ pub(crate) fn wait_until<F: Future>(
     mut future: Pin<&mut F>,
     deadline: Option<Instant>,
 ) -> Option<F::Output> {
-    let cached = PARKER.with(|parker| parker.borrow_mut().take());
+    // A thread that is ending, and a wait within a wait, get a new one.
+    let cached = PARKER.try_with(Cell::take).ok().flatten();
     let parker = cached.unwrap_or_else(|| {
         Arc::new(Parker {
             thread: thread::current(),
@@ -71,8 +72,7 @@ pub(crate) fn wait_until<F: Future>(
     });
     let waker = Waker::from(parker.clone());
     let mut cx = Context::from_waker(&waker);
-    let outer = note::save();
-    note::begin_poll(note::UNLIMITED);
+    let exempt = note::exempt();
     let mut polled = future.as_mut().poll(&mut cx);
     for _ in 0..YIELDS {
         if polled.is_ready() {
@@ -87,8 +87,9 @@ pub(crate) fn wait_until<F: Future>(
         Poll::Ready(value) => Some(value),
         Poll::Pending => block_eager(|| park_for(&parker, future, &mut cx, deadline)),
     };
-    note::restore(outer);
-    PARKER.with(|slot| *slot.borrow_mut() = Some(parker));
+    drop(exempt);
+    // An ending thread frees it.
+    let _ = PARKER.try_with(|slot| slot.set(Some(parker)));
     result
 }
 

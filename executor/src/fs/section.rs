@@ -70,14 +70,23 @@ pub(super) fn uninterrupted<R>(mut op: impl FnMut() -> io::Result<R>) -> io::Res
 #[cfg(test)]
 mod tests {
     use std::cell::Cell;
-    use std::task::Waker;
+    use std::sync::Arc;
+    use std::task::{Wake, Waker};
 
     use super::*;
+
+    struct Woken;
+
+    impl Wake for Woken {
+        fn wake(self: Arc<Self>) {}
+    }
 
     #[test]
     fn a_section_waits_for_budget_and_charges_it_once() {
         let runs = Cell::new(0);
-        let mut cx = Context::from_waker(Waker::noop());
+        // One that wakes nobody is never refused.
+        let waker = Waker::from(Arc::new(Woken));
+        let mut cx = Context::from_waker(&waker);
         let mut future = section(|| runs.set(runs.get() + 1));
 
         note::begin_poll(0);

@@ -4,6 +4,8 @@
 //! section is long, the monitor takes it (`retake.rs`). Who knows that it will be long gives the P up
 //! itself ([`Blocked`]).
 //!
+//! Code in a section has no budget (`net/src/note.rs`): it blocks its thread, so it has nobody to give way to.
+//!
 //! # The way back
 //!
 //! An M that comes out of a section without its P (1) takes it back if it is idle, (2) else any
@@ -12,6 +14,8 @@
 //! of (3) (`waiting.rs`), so that no more than `procs` tasks ever compute at a time.
 
 use std::sync::atomic::Ordering;
+
+use gopark_net::note;
 
 use crate::current;
 use crate::m::M;
@@ -22,6 +26,7 @@ use super::Sched;
 /// Runs `f` on the spot, in a blocking section if this thread is an M.
 #[inline]
 pub(crate) fn block<R>(f: impl FnOnce() -> R) -> R {
+    let _exempt = note::exempt();
     let m = current::m();
     if m.is_null() {
         return f();
@@ -41,6 +46,7 @@ pub(crate) fn block<R>(f: impl FnOnce() -> R) -> R {
 
 /// Runs `f` on the spot, with the P given up before, if this thread is an M.
 pub(crate) fn block_eager<R>(f: impl FnOnce() -> R) -> R {
+    let _exempt = note::exempt();
     let m = current::m();
     if m.is_null() {
         return f();

@@ -9,6 +9,7 @@ use std::sync::atomic::{Ordering, fence};
 use std::task::{Context, Poll};
 
 use async_task::WithInfo;
+use gopark_net::note;
 
 use crate::current;
 use crate::g::{Harness, JoinHandle, Meta, RawTask, Runnable, Shard};
@@ -93,6 +94,8 @@ impl<F: FnOnce() -> R, R> Future for Job<F> {
 
     fn poll(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<R> {
         let f = self.0.take();
+        // It blocks its thread, so it has nobody to give way to.
+        let _exempt = note::exempt();
         Poll::Ready(f.expect("a job is done after its first poll")())
     }
 }

@@ -25,7 +25,7 @@ use crate::task::block_eager;
 /// Runs `future` to its end on this thread. It may be called anywhere, also within itself.
 pub(crate) fn wait<F: Future>(future: F) -> F::Output {
     let mut future = pin!(future);
-    let _note = OuterNote::begin();
+    let _exempt = note::exempt();
     let parker = Lent::take();
     let mut cx = Context::from_waker(&parker.waker);
     if let Poll::Ready(output) = future.as_mut().poll(&mut cx) {
@@ -39,23 +39,6 @@ pub(crate) fn wait<F: Future>(future: F) -> F::Output {
             }
         }
     })
-}
-
-/// Puts the note of the poll around back, also when the inner one panics.
-struct OuterNote(note::Saved);
-
-impl OuterNote {
-    fn begin() -> Self {
-        let saved = note::save();
-        note::begin_poll(note::UNLIMITED);
-        Self(saved)
-    }
-}
-
-impl Drop for OuterNote {
-    fn drop(&mut self) {
-        note::restore(self.0);
-    }
 }
 
 struct Signal {

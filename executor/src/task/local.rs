@@ -8,6 +8,8 @@
 //! 1. Between two polls of a [`TaskLocalFuture`] its value is in `slot`; during one it is in the
 //!    thread's slot and `slot` holds what was there before.
 //! 2. The thread's slot is mutably borrowed for the moment of a swap only, when no user code runs.
+//! 3. A slot has no destructor: it is empty when its thread ends, for a scope ends in the frame that
+//!    entered it. So scopes work in destructors of other thread-locals, too.
 
 use std::any::type_name;
 use std::cell::RefCell;
@@ -15,7 +17,7 @@ use std::error::Error;
 use std::fmt;
 use std::future::Future;
 use std::marker::PhantomPinned;
-use std::mem;
+use std::mem::{self, ManuallyDrop};
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::thread;
@@ -52,8 +54,7 @@ macro_rules! task_local {
         $(#[$attr])*
         $vis static $name: $crate::task::LocalKey<$type> = {
             ::std::thread_local! {
-                static SLOT: ::std::cell::RefCell<::std::option::Option<$type>> =
-                    const { ::std::cell::RefCell::new(::std::option::Option::None) };
+                static SLOT: $crate::task::LocalSlot<$type> = const { $crate::task::LocalSlot::new() };
             }
             $crate::task::LocalKey::__new(SLOT)
         };
@@ -64,13 +65,25 @@ macro_rules! task_local {
 ///
 /// Tasks that the future spawns do not inherit the value.
 pub struct LocalKey<T: 'static> {
-    slot: thread::LocalKey<RefCell<Option<T>>>,
+    slot: thread::LocalKey<LocalSlot<T>>,
+}
+
+/// A thread's slot of a key; for `task_local!` only.
+#[doc(hidden)]
+#[derive(Debug)]
+pub struct LocalSlot<T>(ManuallyDrop<RefCell<Option<T>>>);
+
+impl<T> LocalSlot<T> {
+    #[doc(hidden)]
+    pub const fn new() -> Self {
+        Self(ManuallyDrop::new(RefCell::new(None)))
+    }
 }
 
 impl<T: 'static> LocalKey<T> {
     /// For `task_local!` only.
     #[doc(hidden)]
-    pub const fn __new(slot: thread::LocalKey<RefCell<Option<T>>>) -> Self {
+    pub const fn __new(slot: thread::LocalKey<LocalSlot<T>>) -> Self {
         Self { slot }
     }
 
@@ -109,8 +122,7 @@ impl<T: 'static> LocalKey<T> {
     ///
     /// # Panics
     ///
-    /// Panics inside [`with`](Self::with) of the same key, and while the thread's locals are being
-    /// destroyed. Passes a panic of `f` on.
+    /// Panics inside [`with`](Self::with) of the same key. Passes a panic of `f` on.
     #[track_caller]
     pub fn sync_scope<R>(&'static self, value: T, f: impl FnOnce() -> R) -> R {
         match self.enter(&mut Some(value), f) {
@@ -159,8 +171,8 @@ impl<T: 'static> LocalKey<T> {
         let unset = AccessError {
             type_name: type_name::<T>(),
         };
-        let call = |slot: &RefCell<Option<T>>| slot.borrow().as_ref().map(f);
-        self.slot.try_with(call).ok().flatten().ok_or(unset)
+        let call = |slot: &LocalSlot<T>| slot.0.borrow().as_ref().map(f);
+        self.slot.with(call).ok_or(unset)
     }
 
     /// A clone of the value.
@@ -189,30 +201,31 @@ impl<T: 'static> LocalKey<T> {
     }
 
     /// Calls `f` between two swaps of `value` with the thread's slot.
-    fn enter<R>(&'static self, value: &mut Option<T>, f: impl FnOnce() -> R) -> Result<R, Refused> {
+    fn enter<R>(
+        &'static self,
+        value: &mut Option<T>,
+        f: impl FnOnce() -> R,
+    ) -> Result<R, Borrowed> {
         struct Leave<'a, T: 'static> {
             key: &'static LocalKey<T>,
             value: &'a mut Option<T>,
         }
         impl<T> Drop for Leave<'_, T> {
             fn drop(&mut self) {
-                // Neither can fail: every `with` inside has ended, and the entry has shown that the
-                // thread-local, which has no order among others to lose, was alive in this frame.
+                // It is not borrowed: every `with` inside has ended.
                 self.key
                     .slot
-                    .with(|slot| mem::swap(self.value, &mut *slot.borrow_mut()));
+                    .with(|slot| mem::swap(self.value, &mut *slot.0.borrow_mut()));
             }
         }
 
         self.slot
-            .try_with(|slot| match slot.try_borrow_mut() {
-                Ok(mut slot) => {
-                    mem::swap(value, &mut *slot);
-                    Ok(())
-                }
-                Err(_) => Err(Refused::Borrowed),
+            .with(|slot| {
+                slot.0
+                    .try_borrow_mut()
+                    .map(|mut slot| mem::swap(value, &mut *slot))
             })
-            .unwrap_or(Err(Refused::Destroyed))?;
+            .map_err(|_| Borrowed)?;
         let _leave = Leave { key: self, value };
         Ok(f())
     }
@@ -224,27 +237,18 @@ impl<T: 'static> fmt::Debug for LocalKey<T> {
     }
 }
 
-/// Why a scope cannot be entered.
-enum Refused {
-    Borrowed,
-    Destroyed,
-}
+/// A scope cannot be entered inside `with`.
+struct Borrowed;
 
-impl Refused {
+impl Borrowed {
     #[cold]
     #[track_caller]
     fn panic<T>(self) -> ! {
         let name = type_name::<T>();
-        match self {
-            Self::Borrowed => panic!(
-                "a scope of the task-local of type {name} was entered inside `with` of the same key; \
-                 expected the closure of `with` to return first"
-            ),
-            Self::Destroyed => panic!(
-                "a scope of the task-local of type {name} was entered while the thread's locals are \
-                 being destroyed; expected a thread that is not ending"
-            ),
-        }
+        panic!(
+            "a scope of the task-local of type {name} was entered inside `with` of the same key; \
+             expected the closure of `with` to return first"
+        )
     }
 }
 

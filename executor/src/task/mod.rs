@@ -10,6 +10,8 @@ mod yield_now;
 pub use crate::g::{AbortHandle, Id, JoinError, JoinHandle};
 pub use block::{block, block_eager};
 pub use join_set::JoinSet;
+#[doc(hidden)]
+pub use local::LocalSlot;
 pub use local::{AccessError, LocalKey, TaskLocalFuture};
 pub use spawn::{spawn, spawn_blocking, spawn_local};
 pub(crate) use spawn::{spawn_at, spawn_blocking_at};
