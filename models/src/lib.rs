@@ -17,6 +17,8 @@ extern crate self as gopark_net;
 #[path = "../../net/src/note.rs"]
 mod note;
 
+#[path = "../../net/src/anonymous.rs"]
+mod anonymous;
 #[path = "../../executor/src/globq.rs"]
 mod globq;
 #[path = "../../executor/src/quietly.rs"]

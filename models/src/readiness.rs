@@ -17,7 +17,9 @@ mod tests {
     use loom::sync::atomic::{AtomicUsize, Ordering};
     use loom::thread;
 
-    use super::protocol::{Direction::Read, Direction::Write, Readiness, Ready, Wait, WaiterId};
+    use super::protocol::{
+        Direction::Read, Direction::Write, Readiness, Ready, Refused, Wait, WaiterId,
+    };
     use super::table::Table;
 
     struct CountWakes(AtomicUsize);
@@ -80,7 +82,7 @@ mod tests {
                 if self.take() {
                     return true;
                 }
-                self.readiness.clear(Read, seen);
+                self.readiness.clear(Read, seen, Refused::ByKernel);
             }
         }
     }
@@ -176,7 +178,7 @@ mod tests {
                         return 0;
                     };
                     let took = usize::from(kernel.take());
-                    kernel.readiness.clear(Read, seen);
+                    kernel.readiness.clear(Read, seen, Refused::ByKernel);
                     took
                 }
             });
@@ -269,7 +271,7 @@ mod tests {
             });
             let wakes = CountWakes::new();
             if let Some(seen) = readiness.ready(Read) {
-                readiness.clear(Read, seen);
+                readiness.clear(Read, seen, Refused::ByKernel);
             }
             let mut id = WaiterId::NEW;
             let wait = readiness.wait(Read, &mut id, &Waker::from(wakes.clone()));
@@ -319,22 +321,105 @@ mod tests {
         });
     }
 
+    /// The loop of an operation of a user's: it refuses the first time, whatever the kernel says.
+    fn refuse_once(readiness: &Readiness, refused: Refused, waker: &Waker) -> bool {
+        let mut id = WaiterId::NEW;
+        for attempt in 0.. {
+            let seen = match readiness.ready(Read) {
+                Some(seen) => seen,
+                None => match readiness.wait(Read, &mut id, waker) {
+                    Wait::Ready(seen) => seen,
+                    Wait::Parked => return false,
+                    Wait::Down => unreachable!("nobody shuts down"),
+                },
+            };
+            if attempt > 0 {
+                break;
+            }
+            readiness.clear(Read, seen, refused);
+        }
+        true
+    }
+
     #[test]
-    fn too_many_anonymous_waiters_wake_the_oldest_and_keep_the_rest() {
+    fn a_hang_up_outlives_an_operation_that_refuses() {
+        loom::model(|| {
+            let readiness = Arc::new(Readiness::new(Ready::READABLE));
+            let poller = thread::spawn({
+                let readiness = readiness.clone();
+                move || {
+                    let mut ready = Vec::new();
+                    readiness.deliver(Ready::READABLE | Ready::READ_CLOSED, &mut ready);
+                    ready.into_iter().for_each(Waker::wake);
+                }
+            });
+            let wakes = CountWakes::new();
+            let waker = Waker::from(wakes.clone());
+            let done = refuse_once(&readiness, Refused::ByUser, &waker);
+            poller.join().unwrap();
+            assert!(done || wakes.count() == 1, "it waits for a second hang-up");
+            assert!(
+                readiness
+                    .ready(Read)
+                    .is_some_and(|seen| seen.ready().is_read_closed())
+            );
+        });
+    }
+
+    #[test]
+    fn a_fifo_that_was_hung_up_waits_for_the_next_writer() {
+        loom::model(|| {
+            let readiness = Arc::new(Readiness::new(Ready::EMPTY));
+            readiness.deliver(Ready::READ_CLOSED, &mut Vec::new());
+            let poller = thread::spawn({
+                let readiness = readiness.clone();
+                move || {
+                    // Another writer has come, and wrote.
+                    let mut ready = Vec::new();
+                    readiness.deliver(Ready::READABLE, &mut ready);
+                    ready.into_iter().for_each(Waker::wake);
+                }
+            });
+            let wakes = CountWakes::new();
+            let waker = Waker::from(wakes.clone());
+            let done = refuse_once(&readiness, Refused::ByKernel, &waker);
+            poller.join().unwrap();
+            assert!(
+                done || wakes.count() == 1,
+                "it sleeps beside the new writer"
+            );
+            if !done {
+                assert!(
+                    readiness
+                        .ready(Read)
+                        .is_some_and(|seen| !seen.ready().is_read_closed())
+                );
+            }
+        });
+    }
+
+    #[test]
+    fn anonymous_waiters_are_collected_and_come_back() {
         loom::model(|| {
             let readiness = Readiness::new(Ready::EMPTY);
             let wakes: Vec<_> = (0..5).map(|_| CountWakes::new()).collect();
-            for count in &wakes {
+            let wait = |count: &Arc<CountWakes>| {
                 let mut id = WaiterId::ANONYMOUS;
                 let wait = readiness.wait(Read, &mut id, &Waker::from(count.clone()));
                 assert!(matches!(wait, Wait::Parked));
+            };
+            let woken = || wakes.iter().map(|count| count.count()).collect::<Vec<_>>();
+            wakes.iter().for_each(wait);
+            // One in the first place; two that were collected by the fourth, which the models' limit says.
+            assert_eq!(woken(), [0, 1, 1, 0, 0]);
+            // They come back, and the bound has grown: from now on there is no wake without a report.
+            for _ in 0..3 {
+                wakes.iter().for_each(wait);
             }
-            // One in the first place, two in the list: the models' limit.
-            let woken: Vec<_> = wakes.iter().map(|count| count.count()).collect();
-            assert_eq!(woken, [0, 1, 1, 0, 0]);
+            assert_eq!(woken(), [0, 1, 1, 0, 0]);
             let mut ready = Vec::new();
             readiness.deliver(Ready::READABLE, &mut ready);
-            assert_eq!(ready.len(), 3);
+            assert_eq!(ready.len(), 5);
         });
     }
 }

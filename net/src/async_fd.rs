@@ -9,7 +9,7 @@ use mio::unix::SourceFd;
 use mio::{Registry, Token};
 
 use crate::interest::Interest;
-use crate::readiness::{Direction, Ready, Snapshot};
+use crate::readiness::{Direction, Ready, Refused, Snapshot};
 use crate::source::Evented;
 use crate::sys;
 
@@ -45,8 +45,16 @@ use crate::sys;
 /// assert_eq!(&buf[..n], b"ping");
 /// # std::io::Result::Ok(()) }).unwrap();
 /// ```
+///
+/// # Hang-ups
+/// On a stream socket a hang-up ([`Ready::is_read_closed`], [`Ready::is_write_closed`]) is final: clearing the
+/// readiness does not clear it, so an operation that refuses after it is tried again rather than waiting for
+/// a report that will not come. A FIFO, a terminal or a datagram socket can be opened again or go on, and the
+/// system takes the hang-up back without a report: there, clearing the readiness clears it too.
 pub struct AsyncFd<T: AsRawFd> {
     io: Evented<Watched<T>>,
+    /// Whose word a "would block" of an operation on this descriptor counts as.
+    refused: Refused,
 }
 
 /// The descriptor's number is kept, so that it is deregistered under the number it was registered by.
@@ -126,7 +134,14 @@ impl<T: AsRawFd> AsyncFd<T> {
         let watched = Watched { inner, fd };
         // Nothing is assumed: the descriptor may be in blocking mode, where an attempt would hang.
         match Evented::with(watched, sys::interest(interest), Ready::EMPTY) {
-            Ok(io) => Ok(Self { io }),
+            Ok(io) => Ok(Self {
+                io,
+                refused: if sys::hang_up_is_final(fd) {
+                    Refused::ByUser
+                } else {
+                    Refused::ByKernel
+                },
+            }),
             Err((watched, e)) => Err((watched.inner, explain(fd, e))),
         }
     }
@@ -233,7 +248,8 @@ impl<T: AsRawFd> AsyncFd<T> {
         interest: Interest,
         op: impl FnOnce(&T) -> io::Result<R>,
     ) -> io::Result<R> {
-        self.io.try_custom(interest, |watched| op(&watched.inner))
+        self.io
+            .try_custom(interest, self.refused, |watched| op(&watched.inner))
     }
 
     /// Runs a non-blocking operation as often as it takes until it does not return
@@ -261,7 +277,9 @@ impl<T: AsRawFd> AsyncFd<T> {
         interest: Interest,
         mut op: impl FnMut(&T) -> io::Result<R>,
     ) -> io::Result<R> {
-        self.io.custom(interest, |watched| op(&watched.inner)).await
+        self.io
+            .custom(interest, self.refused, |watched| op(&watched.inner))
+            .await
     }
 
     /// The inner value.
@@ -335,11 +353,12 @@ impl<'a, T: AsRawFd> AsyncFdReadyGuard<'a, T> {
     }
 
     /// Forgets the readiness that this guard was given for, so that waiting for it waits again. What was
-    /// reported since the guard was made is kept.
+    /// reported since the guard was made is kept, and so is a hang-up that is final: see [`AsyncFd`].
     ///
     /// Call it only after an operation said "would block": otherwise there may be no further report.
     pub fn clear_ready(&mut self) {
-        self.fd.io.clear_all(self.interest, self.seen);
+        let AsyncFd { io, refused } = self.fd;
+        io.clear_all(self.interest, self.seen, *refused);
     }
 
     /// Keeps the readiness. This does nothing; it says that it is meant.

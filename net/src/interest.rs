@@ -1,10 +1,13 @@
 //! What a caller wants to wait for.
 
 use std::fmt;
+use std::future::poll_fn;
 use std::io;
 use std::ops::BitOr;
+use std::task::Poll;
 
-use crate::readiness::{Direction, Ready, Snapshot};
+use crate::note::{self, WaitReason};
+use crate::readiness::{Direction, Ready, Refused, Snapshot};
 use crate::source::Evented;
 
 /// Readable, writable, or either of the two.
@@ -47,6 +50,11 @@ impl Interest {
         wanted
             .into_iter()
             .filter_map(|(wanted, direction)| wanted.then_some(direction))
+    }
+
+    /// Whether `ready` has a hang-up that this interest is about.
+    fn is_closed(self, ready: Ready) -> bool {
+        (self.read && ready.is_read_closed()) || (self.write && ready.is_write_closed())
     }
 
     /// The part of `ready` that this interest is about.
@@ -92,6 +100,7 @@ impl<E: mio::event::Source> Evented<E> {
     pub(crate) fn try_custom<R>(
         &self,
         interest: Interest,
+        refused: Refused,
         op: impl FnOnce(&E) -> io::Result<R>,
     ) -> io::Result<R> {
         let seen = self.known()?;
@@ -103,7 +112,7 @@ impl<E: mio::event::Source> Evented<E> {
         }
         let outcome = op(self.get());
         if would_block(&outcome) {
-            self.clear_all(interest, seen);
+            self.clear_all(interest, seen, refused);
         }
         outcome
     }
@@ -111,6 +120,7 @@ impl<E: mio::event::Source> Evented<E> {
     pub(crate) async fn custom<R>(
         &self,
         interest: Interest,
+        refused: Refused,
         mut op: impl FnMut(&E) -> io::Result<R>,
     ) -> io::Result<R> {
         loop {
@@ -119,15 +129,35 @@ impl<E: mio::event::Source> Evented<E> {
             if !would_block(&outcome) {
                 return outcome;
             }
-            self.clear_all(interest, seen);
+            self.clear_all(interest, seen, refused);
+            if refused == Refused::ByUser && interest.is_closed(seen.ready()) {
+                // A hang-up stays, so the operation would be tried again at once: others have their turn
+                // first, under executors without a budget too.
+                yield_once().await;
+            }
         }
     }
 
-    pub(crate) fn clear_all(&self, interest: Interest, seen: Snapshot) {
+    pub(crate) fn clear_all(&self, interest: Interest, seen: Snapshot, refused: Refused) {
         for direction in interest.directions() {
-            self.clear(direction, seen);
+            self.clear(direction, seen, refused);
         }
     }
+}
+
+/// Is pending once, and ready at the next poll, for which it wakes its task itself.
+async fn yield_once() {
+    let mut yielded = false;
+    poll_fn(|cx| {
+        if yielded {
+            return Poll::Ready(());
+        }
+        yielded = true;
+        note::park(WaitReason::Yield);
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    })
+    .await;
 }
 
 fn would_block<R>(outcome: &io::Result<R>) -> bool {

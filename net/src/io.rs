@@ -7,22 +7,28 @@ use std::task::{Context, Poll};
 use crate::note::WaitReason::{IoRead, IoWrite};
 use crate::readiness::Direction;
 use crate::source::Evented;
+use crate::sys;
 
 /// How much room `read_to_end` makes when there is none left.
 const CHUNK: usize = 8 * 1024;
 
-/// Whether a transfer of `n` bytes fell short of `wanted`, other than by the end of file.
+/// Whether a transfer of `n` bytes fell short of the `offered`, other than by the end of file.
 #[inline]
-fn short(wanted: usize) -> impl Fn(&usize) -> bool {
-    move |&n| 0 < n && n < wanted
+fn short(offered: usize) -> impl Fn(&usize) -> bool {
+    move |&n| 0 < n && n < offered
 }
 
-fn room(bufs: &[IoSliceMut<'_>]) -> usize {
-    bufs.iter().map(|buf| buf.len()).sum()
+#[inline]
+fn length(buf: &[u8]) -> usize {
+    sys::offered(std::iter::once(buf.len()))
 }
 
-fn length(bufs: &[IoSlice<'_>]) -> usize {
-    bufs.iter().map(|buf| buf.len()).sum()
+fn room_of_all(bufs: &[IoSliceMut<'_>]) -> usize {
+    sys::offered(bufs.iter().map(|buf| buf.len()))
+}
+
+fn length_of_all(bufs: &[IoSlice<'_>]) -> usize {
+    sys::offered(bufs.iter().map(|buf| buf.len()))
 }
 
 impl<E> Evented<E>
@@ -36,13 +42,13 @@ where
         cx: &mut Context<'_>,
         buf: &mut [u8],
     ) -> Poll<io::Result<usize>> {
-        let wanted = buf.len();
+        let offered = length(buf);
         self.poll_transfer(
             cx,
             Direction::Read,
             IoRead,
             |mut io| io.read(buf),
-            short(wanted),
+            short(offered),
         )
     }
 
@@ -52,39 +58,39 @@ where
         cx: &mut Context<'_>,
         bufs: &mut [IoSliceMut<'_>],
     ) -> Poll<io::Result<usize>> {
-        let wanted = room(bufs);
+        let offered = room_of_all(bufs);
         self.poll_transfer(
             cx,
             Direction::Read,
             IoRead,
             |mut io| io.read_vectored(bufs),
-            short(wanted),
+            short(offered),
         )
     }
 
     #[inline]
     pub(crate) fn try_read(&self, buf: &mut [u8]) -> io::Result<usize> {
-        let wanted = buf.len();
-        self.try_transfer(Direction::Read, |mut io| io.read(buf), short(wanted))
+        let offered = length(buf);
+        self.try_transfer(Direction::Read, |mut io| io.read(buf), short(offered))
     }
 
     pub(crate) fn try_read_vectored(&self, bufs: &mut [IoSliceMut<'_>]) -> io::Result<usize> {
-        let wanted = room(bufs);
+        let offered = room_of_all(bufs);
         self.try_transfer(
             Direction::Read,
             |mut io| io.read_vectored(bufs),
-            short(wanted),
+            short(offered),
         )
     }
 
     #[inline]
     pub(crate) fn read(&self, buf: &mut [u8]) -> impl Future<Output = io::Result<usize>> {
-        let wanted = buf.len();
+        let offered = length(buf);
         self.transfer(
             Direction::Read,
             IoRead,
             move |mut io| io.read(buf),
-            short(wanted),
+            short(offered),
         )
     }
 
@@ -92,9 +98,9 @@ where
         &self,
         bufs: &mut [IoSliceMut<'_>],
     ) -> impl Future<Output = io::Result<usize>> {
-        let wanted = room(bufs);
+        let offered = room_of_all(bufs);
         let op = move |mut io: &E| io.read_vectored(bufs);
-        self.transfer(Direction::Read, IoRead, op, short(wanted))
+        self.transfer(Direction::Read, IoRead, op, short(offered))
     }
 
     pub(crate) async fn read_exact(&self, mut buf: &mut [u8]) -> io::Result<()> {
@@ -154,7 +160,7 @@ where
             Direction::Write,
             IoWrite,
             |mut io| io.write(buf),
-            short(buf.len()),
+            short(length(buf)),
         )
     }
 
@@ -165,19 +171,25 @@ where
         bufs: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         let op = |mut io: &E| io.write_vectored(bufs);
-        self.poll_transfer(cx, Direction::Write, IoWrite, op, short(length(bufs)))
+        self.poll_transfer(
+            cx,
+            Direction::Write,
+            IoWrite,
+            op,
+            short(length_of_all(bufs)),
+        )
     }
 
     #[inline]
     pub(crate) fn try_write(&self, buf: &[u8]) -> io::Result<usize> {
-        self.try_transfer(Direction::Write, |mut io| io.write(buf), short(buf.len()))
+        self.try_transfer(Direction::Write, |mut io| io.write(buf), short(length(buf)))
     }
 
     pub(crate) fn try_write_vectored(&self, bufs: &[IoSlice<'_>]) -> io::Result<usize> {
         self.try_transfer(
             Direction::Write,
             |mut io| io.write_vectored(bufs),
-            short(length(bufs)),
+            short(length_of_all(bufs)),
         )
     }
 
@@ -187,7 +199,7 @@ where
             Direction::Write,
             IoWrite,
             move |mut io| io.write(buf),
-            short(buf.len()),
+            short(length(buf)),
         )
     }
 
@@ -196,7 +208,7 @@ where
         bufs: &[IoSlice<'_>],
     ) -> impl Future<Output = io::Result<usize>> {
         let op = move |mut io: &E| io.write_vectored(bufs);
-        self.transfer(Direction::Write, IoWrite, op, short(length(bufs)))
+        self.transfer(Direction::Write, IoWrite, op, short(length_of_all(bufs)))
     }
 
     pub(crate) async fn write_all(&self, mut buf: &[u8]) -> io::Result<()> {

@@ -22,6 +22,7 @@
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod alarm;
+mod anonymous;
 #[cfg(unix)]
 mod async_fd;
 mod drive;

@@ -38,7 +38,14 @@
 //! # Who is woken
 //! A report wakes *all* waiters of its directions. Handing it to one of them would need that one to
 //! pass it on when it is cancelled or leaves something behind; the others find out at the price of a
-//! poll each.
+//! poll each. Without a report nobody is woken, but for one case: see `anonymous.rs`.
+//!
+//! # What "would block" disproves
+//! An operation of ours is the kernel's own word: if it would block, nothing is there, and no hang-up either. An
+//! operation of a user's may say so for reasons of its own, and a hang-up causes no second report. So such an
+//! operation leaves `READ_CLOSED` and `WRITE_CLOSED` alone ([`Refused::ByUser`]), which makes them final, as mio
+//! promises; except on descriptors that can be opened again, such as FIFOs, where the system takes a
+//! hang-up back without a report.
 //!
 //! # Not here
 //! Which report belongs to which source (`table.rs`), and the operations themselves (`source.rs`).
@@ -49,6 +56,7 @@ use std::mem;
 use std::sync::PoisonError;
 use std::task::Waker;
 
+use crate::anonymous::Anonymous;
 use crate::primitive::sync::atomic::{AtomicU32, Ordering};
 use crate::primitive::sync::{Mutex, MutexGuard};
 
@@ -203,12 +211,25 @@ impl Direction {
     }
 
     /// What a "would block" of this direction disproves.
-    const fn clear_mask(self) -> u32 {
-        match self {
+    const fn clear_mask(self, refused: Refused) -> u32 {
+        let mask = match self {
             Self::Read => READ_MASK | Ready::PRIORITY.0,
             Self::Write => WRITE_MASK,
+        };
+        match refused {
+            Refused::ByKernel => mask,
+            Refused::ByUser => mask & !(Ready::READ_CLOSED.0 | Ready::WRITE_CLOSED.0),
         }
     }
+}
+
+/// Whose word a "would block" is. See the module.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Refused {
+    /// The kernel's, or that of a user on a descriptor that can be opened again: it holds for a hang-up too.
+    ByKernel,
+    /// A user's: a hang-up that was reported stays.
+    ByUser,
 }
 
 /// The word as it was before an operation: what [`Readiness::clear`] compares the tick with.
@@ -253,10 +274,6 @@ impl WaiterId {
     pub(crate) const NEW: Self = Self(u64::MAX);
 }
 
-/// At most so many anonymous waiters are kept for each source; one more wakes the oldest. They cannot be
-/// withdrawn, so without a bound a source without reports would collect wakers of dead tasks.
-const MAX_ANONYMOUS: usize = if crate::primitive::MODEL { 2 } else { 64 };
-
 struct Waiter {
     id: WaiterId,
     waker: Waker,
@@ -266,8 +283,10 @@ struct Waiter {
 struct Waiters {
     /// The first waiter of each direction, by far the most frequent case: it needs no allocation.
     first: [Option<Waiter>; 2],
-    /// All further ones, oldest first.
+    /// Further ones with an identity, oldest first.
     more: Vec<(Direction, Waiter)>,
+    /// Further ones without, of each direction.
+    anonymous: [Anonymous; 2],
     last_id: u64,
 }
 
@@ -307,14 +326,12 @@ impl Readiness {
     pub(crate) fn wait(&self, direction: Direction, id: &mut WaiterId, waker: &Waker) -> Wait {
         let mut spare = Some(waker.clone());
         let mut waiters = self.lock();
-        let evicted = waiters.enlist(direction, id, &mut spare);
+        let collected = waiters.enlist(direction, id, &mut spare);
         // Half A of "waiter against report", half B is in `deliver`.
         let word = self.word.fetch_or(direction.wait_bit(), Ordering::AcqRel); // pairs with: `deliver`
         drop(waiters);
         drop(spare);
-        if let Some(evicted) = evicted {
-            evicted.wake();
-        }
+        collected.into_iter().for_each(Waker::wake);
         // An entry that turns out needless stays: withdrawing an anonymous one could take away the
         // wake of another future of the same task. An identified one is withdrawn by `cancel`.
         if word & DOWN != 0 {
@@ -339,10 +356,10 @@ impl Readiness {
     /// An operation that began after `seen` would have blocked: forgets the readiness of `direction`,
     /// unless something was reported since (invariant 1).
     #[inline]
-    pub(crate) fn clear(&self, direction: Direction, seen: Snapshot) {
+    pub(crate) fn clear(&self, direction: Direction, seen: Snapshot, refused: Refused) {
         let mut word = self.word.load(Ordering::Relaxed);
         while (word ^ seen.0) & TICK_MASK == 0 {
-            let cleared = word & !direction.clear_mask();
+            let cleared = word & !direction.clear_mask(refused);
             // Relaxed: it takes something away; whoever sees it gone does nothing because of it.
             match self.word.compare_exchange_weak(
                 word,
@@ -414,14 +431,14 @@ impl fmt::Debug for Readiness {
 }
 
 impl Waiters {
-    /// Puts the waker of `spare` in, leaving there the one that it replaced. Returns the oldest
-    /// anonymous waiter if there are too many of them now.
+    /// Puts the waker of `spare` in, or leaves there the one that is not needed. Returns whom to wake because
+    /// wakers without an identity have collected.
     fn enlist(
         &mut self,
         direction: Direction,
         id: &mut WaiterId,
         spare: &mut Option<Waker>,
-    ) -> Option<Waker> {
+    ) -> Vec<Waker> {
         if *id == WaiterId::NEW {
             self.last_id += 1;
             *id = WaiterId(self.last_id);
@@ -429,51 +446,38 @@ impl Waiters {
             if let Some(new) = spare {
                 mem::swap(&mut old.waker, new);
             }
-            return None;
+            return Vec::new();
         }
-        let waiter = Waiter {
-            id: *id,
-            waker: spare.take()?,
-        };
         let first = &mut self.first[direction as usize];
         if first.is_none() {
-            *first = Some(waiter);
-            return None;
+            *first = spare.take().map(|waker| Waiter { id: *id, waker });
+        } else if *id == WaiterId::ANONYMOUS {
+            return self.anonymous[direction as usize].enlist(spare);
+        } else if let Some(waker) = spare.take() {
+            self.more.push((direction, Waiter { id: *id, waker }));
         }
-        self.more.push((direction, waiter));
-        self.evict()
+        Vec::new()
     }
 
+    /// The entry that the waiter has already. Of those without an identity `anonymous` finds its own.
     fn find(
         &mut self,
         direction: Direction,
         id: WaiterId,
         waker: Option<&Waker>,
     ) -> Option<&mut Waiter> {
+        let first = self.first[direction as usize].as_mut();
+        if id == WaiterId::ANONYMOUS {
+            return first.filter(|first| {
+                first.id == id && waker.is_some_and(|waker| first.waker.will_wake(waker))
+            });
+        }
         let more = self
             .more
             .iter_mut()
             .filter(|(d, _)| *d == direction)
             .map(|(_, w)| w);
-        self.first[direction as usize]
-            .iter_mut()
-            .chain(more)
-            .find(|waiter| {
-                waiter.id == id
-                    && (id != WaiterId::ANONYMOUS
-                        || waker.is_some_and(|waker| waiter.waker.will_wake(waker)))
-            })
-    }
-
-    fn evict(&mut self) -> Option<Waker> {
-        let anonymous = |entry: &(Direction, Waiter)| entry.1.id == WaiterId::ANONYMOUS;
-        if self.more.len() <= MAX_ANONYMOUS
-            || self.more.iter().filter(|entry| anonymous(entry)).count() <= MAX_ANONYMOUS
-        {
-            return None;
-        }
-        let oldest = self.more.iter().position(anonymous)?;
-        Some(self.more.remove(oldest).1.waker)
+        first.into_iter().chain(more).find(|waiter| waiter.id == id)
     }
 
     fn withdraw(&mut self, direction: Direction, id: WaiterId) -> Option<Waiter> {
@@ -496,6 +500,7 @@ impl Waiters {
                         .take()
                         .map(|waiter| waiter.waker),
                 );
+                self.anonymous[direction as usize].take(out);
             }
         }
         for (direction, waiter) in mem::take(&mut self.more) {

@@ -25,7 +25,7 @@ use mio::{Interest, Token};
 
 use crate::note::{self, WaitReason};
 use crate::reactor::{Reactor, Shared, shut_down_error};
-use crate::readiness::{Direction, Readiness, Ready, Snapshot, Wait, WaiterId};
+use crate::readiness::{Direction, Readiness, Ready, Refused, Snapshot, Wait, WaiterId};
 use crate::sys;
 
 /// The one allocation of a registration: shared by the object and the reactor's table.
@@ -228,12 +228,16 @@ impl<E: mio::event::Source> Evented<E> {
         match outcome {
             Ok(value) => {
                 if sys::PARTIAL_MEANS_DRAINED && seen.partial_means_drained() && partial(value) {
-                    self.source.readiness.clear(direction, seen);
+                    self.source
+                        .readiness
+                        .clear(direction, seen, Refused::ByKernel);
                 }
                 true
             }
             Err(e) if e.kind() == io::ErrorKind::WouldBlock => {
-                self.source.readiness.clear(direction, seen);
+                self.source
+                    .readiness
+                    .clear(direction, seen, Refused::ByKernel);
                 false
             }
             Err(e) => e.kind() != io::ErrorKind::Interrupted,
@@ -299,8 +303,8 @@ impl<E: mio::event::Source> Evented<E> {
         }
     }
 
-    pub(crate) fn clear(&self, direction: Direction, seen: Snapshot) {
-        self.source.readiness.clear(direction, seen);
+    pub(crate) fn clear(&self, direction: Direction, seen: Snapshot, refused: Refused) {
+        self.source.readiness.clear(direction, seen, refused);
     }
 }
 

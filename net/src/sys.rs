@@ -19,6 +19,35 @@ pub(crate) const PARTIAL_MEANS_DRAINED: bool = cfg!(any(
     target_os = "illumos",
 ));
 
+/// How many bytes of a transfer the system looks at: Linux's `MAX_RW_COUNT`, and less than the others' limits.
+const MOST_BYTES: usize = 0x7fff_f000;
+
+/// How many slices of a vectored transfer `std` hands to the system. illumos may take no more than 16.
+const MOST_SLICES: usize = if cfg!(target_os = "illumos") {
+    16
+} else {
+    1_024
+};
+
+/// How many bytes the system is offered by a transfer into, or out of, slices of these lengths: only a
+/// transfer of fewer bytes than that shows that the kernel's buffer is used up.
+pub(crate) fn offered(lengths: impl Iterator<Item = usize>) -> usize {
+    lengths
+        .take(MOST_SLICES)
+        .fold(0, usize::saturating_add)
+        .min(MOST_BYTES)
+}
+
+/// Whether a hang-up of this descriptor is the end of it. It is for stream sockets. FIFOs and terminals can be
+/// opened again, and an error that was reported of a datagram socket is over once it has been collected.
+#[cfg(unix)]
+pub(crate) fn hang_up_is_final(fd: std::os::fd::RawFd) -> bool {
+    // SAFETY: the descriptor is open, for it has just been registered, and it is borrowed for this call only.
+    let fd = unsafe { std::os::fd::BorrowedFd::borrow_raw(fd) };
+    let kind = socket2::SockRef::from(&fd).r#type();
+    kind.is_ok_and(|kind| kind == socket2::Type::STREAM || kind == socket2::Type::SEQPACKET)
+}
+
 /// What stream sockets and listeners are registered for. Urgent data is asked for where it can be,
 /// because a read stops short in front of it, which must not be taken for an empty buffer.
 #[cfg(any(target_os = "linux", target_os = "android"))]

@@ -11,7 +11,7 @@ use socket2::SockRef;
 use super::split::{self, OwnedReadHalf, OwnedWriteHalf, ReadHalf, WriteHalf};
 use crate::interest::Interest;
 use crate::note::WaitReason;
-use crate::readiness::{Direction, Ready};
+use crate::readiness::{Direction, Ready, Refused};
 use crate::resolve::{ToSocketAddrs, each_addr};
 use crate::source::Evented;
 
@@ -200,7 +200,8 @@ impl TcpStream {
     /// Runs a non-blocking operation of the caller's own on the socket, if `interest` is ready.
     ///
     /// When `op` returns [`WouldBlock`](io::ErrorKind::WouldBlock), the readiness is forgotten: it must do so
-    /// only when the system said so about this socket.
+    /// only when the system said so about this socket. A hang-up that was reported is final and is not
+    /// forgotten: the socket stays ready, and an `op` that refuses nevertheless is run again.
     ///
     /// # Errors
     /// `WouldBlock` when it is not ready, else what `op` returns.
@@ -209,7 +210,8 @@ impl TcpStream {
         interest: Interest,
         op: impl FnOnce() -> io::Result<R>,
     ) -> io::Result<R> {
-        self.io.try_custom(interest, |stream| stream.try_io(op))
+        self.io
+            .try_custom(interest, Refused::ByUser, |stream| stream.try_io(op))
     }
 
     /// Runs a non-blocking operation of the caller's own as often as it takes until it does not return
@@ -241,7 +243,7 @@ impl TcpStream {
         mut op: impl FnMut() -> io::Result<R>,
     ) -> io::Result<R> {
         self.io
-            .custom(interest, |stream| stream.try_io(&mut op))
+            .custom(interest, Refused::ByUser, |stream| stream.try_io(&mut op))
             .await
     }
 
