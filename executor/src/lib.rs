@@ -48,6 +48,7 @@ pub mod chan;
 pub mod context;
 mod current;
 mod debug;
+mod elastic;
 pub mod fs;
 mod g;
 mod globq;

@@ -26,7 +26,6 @@
 //! sets `parked`, enters `IdleMs` (a lock), fences and reads `bound_ready`. One sees the other.
 
 use std::cell::{Cell, UnsafeCell};
-use std::collections::VecDeque;
 use std::panic::Location;
 use std::ptr::NonNull;
 use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU8, Ordering, fence};
@@ -42,6 +41,7 @@ use gopark_net::note::WaitReason;
 use crate::chan::lock::Place;
 use crate::chan::place;
 use crate::current;
+use crate::elastic::Elastic;
 use crate::g::{Meta, Runnable, Shard, ShardOwner, Site};
 use crate::p::P;
 use crate::pulse::Pulse;
@@ -107,7 +107,7 @@ pub(crate) mod summons {
 
 /// Tasks that only this thread may poll.
 struct Locals {
-    queue: VecDeque<Runnable>,
+    queue: Elastic<Runnable>,
     owner: ShardOwner,
 }
 
@@ -131,7 +131,7 @@ impl M {
             own_due: Cell::new(false),
             own_root: Cell::new(false),
             locals: UnsafeCell::new(Locals {
-                queue: VecDeque::new(),
+                queue: Elastic::default(),
                 owner: ShardOwner::new(),
             }),
             root,
@@ -282,7 +282,10 @@ impl M {
         // SAFETY: (1) the M's own thread; (2) nothing below runs user code, so no second borrow.
         let locals = unsafe { &mut *self.locals.get() };
         if !self.mailbox.is_empty() {
-            locals.queue.extend(self.mailbox.try_iter());
+            let Locals { queue, .. } = locals;
+            self.mailbox
+                .try_iter()
+                .for_each(|task| queue.push_back(task));
         }
         let task = locals.queue.pop_front();
         if !locals.queue.is_empty() {

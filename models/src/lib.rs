@@ -19,6 +19,8 @@ mod note;
 
 #[path = "../../net/src/anonymous.rs"]
 mod anonymous;
+#[path = "../../executor/src/elastic.rs"]
+mod elastic;
 #[path = "../../executor/src/globq.rs"]
 mod globq;
 #[path = "../../executor/src/quietly.rs"]

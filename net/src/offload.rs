@@ -166,6 +166,9 @@ const KEEP_ALIVE: Duration = Duration::from_secs(5);
 /// resolver take 5 to 30 seconds each, and must not hold up the others too soon.
 const MAX_THREADS: usize = 16;
 
+/// An empty queue for so many jobs keeps its memory.
+const KEPT: usize = 256;
+
 struct Pool {
     state: Mutex<PoolState>,
     work: Condvar,
@@ -224,6 +227,10 @@ fn serve() {
             let _ = panic::catch_unwind(AssertUnwindSafe(job));
             pool = lock(&POOL.state);
             continue;
+        }
+        if pool.queue.capacity() > KEPT {
+            // What a burst took is given back.
+            pool.queue = VecDeque::new();
         }
         pool.idle += 1;
         let (guard, waited) = POOL

@@ -21,6 +21,9 @@ pub(crate) const RESERVED: usize = usize::MAX;
 /// Another.
 pub(crate) const RESERVED_TOO: usize = INDEX_MASK;
 
+/// A table for so many keeps its memory when it is empty.
+const KEPT: usize = 256;
+
 /// A map from tokens to `T`.
 #[derive(Debug)]
 pub(crate) struct Table<T> {
@@ -69,7 +72,12 @@ impl<T> Table<T> {
     /// Takes out what was stored under exactly this token.
     pub(crate) fn remove(&mut self, token: usize) -> Option<T> {
         self.get(token)?;
-        Some(self.entries.remove(token & INDEX_MASK).value)
+        let value = self.entries.remove(token & INDEX_MASK).value;
+        if self.entries.is_empty() && self.entries.capacity() > KEPT {
+            // What many sources took is given back. Generations go on, so tokens stay different.
+            self.entries = Slab::new();
+        }
+        Some(value)
     }
 
     /// Takes out everything.

@@ -29,18 +29,18 @@
 //!
 //! Source: Go's `chan.go` (`chansend`, `chanrecv`, `closechan`), but for promises and permits.
 
-use std::collections::VecDeque;
 use std::mem::MaybeUninit;
 use std::task::Waker;
 
 use slab::Slab;
 
 use super::op::{Fired, Node, Op, Queue};
+use crate::elastic::{self, Elastic};
 
 /// See the module.
 #[derive(Debug)]
 pub(crate) struct State<T> {
-    buffer: VecDeque<T>,
+    buffer: Elastic<T>,
     /// `usize::MAX` if there is no limit.
     capacity: usize,
     promised: usize,
@@ -91,7 +91,7 @@ impl<T> State<T> {
         let most = PREALLOCATED / size_of::<T>().max(1);
         let first = if capacity == usize::MAX { 0 } else { capacity };
         Self {
-            buffer: VecDeque::with_capacity(first.min(most)),
+            buffer: Elastic::with_capacity(first.min(most)),
             capacity,
             promised: 0,
             reserved: 0,
@@ -207,7 +207,7 @@ impl<T> State<T> {
     }
 
     /// Receives, if that can be done at once. The waker is that of a sender that has found its place.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn try_recv(&mut self) -> Result<(T, Option<Waker>), NotReceived> {
         if self.available() > 0 {
             let value = self.buffer.pop_front();
@@ -231,6 +231,7 @@ impl<T> State<T> {
     }
 
     /// Nothing is available: a timer, a sender that waits at capacity 0, or nothing.
+    #[inline(never)]
     fn try_recv_slow(&mut self) -> Result<(T, Option<Waker>), NotReceived> {
         if let (Some(Source(make)), false) = (&self.source, self.closed) {
             return Ok((make(), None));
@@ -268,6 +269,7 @@ impl<T> State<T> {
         self.refill_slow()
     }
 
+    #[inline(never)]
     fn refill_slow(&mut self) -> Option<Waker> {
         while self.has_room() {
             if !self.collect() {
@@ -479,7 +481,9 @@ impl<T> State<T> {
     }
 
     pub(crate) fn stop_mourning(&mut self, key: usize) -> Option<Waker> {
-        self.mourners.try_remove(key)
+        let waker = self.mourners.try_remove(key);
+        elastic::give_back_empty(&mut self.mourners);
+        waker
     }
 
     /// Tells receivers that wait that nothing will come any more, if that is so.
@@ -493,7 +497,7 @@ impl<T> State<T> {
     }
 
     /// Takes all messages out, to be dropped outside the lock: the last receiver has gone.
-    pub(crate) fn take_buffer(&mut self) -> VecDeque<T> {
+    pub(crate) fn take_buffer(&mut self) -> Elastic<T> {
         // A promise holds a receiver, unless its future was forgotten.
         self.promised = 0;
         std::mem::take(&mut self.buffer)

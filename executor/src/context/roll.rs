@@ -36,6 +36,7 @@ use std::sync::{PoisonError, TryLockError};
 use crossbeam_utils::CachePadded;
 use slab::Slab;
 
+use crate::elastic;
 use crate::primitive::{
     MODEL,
     sync::{Mutex, MutexGuard, OnceLock},
@@ -138,7 +139,9 @@ impl<R, T> Roll<R, T> {
     /// Only for the owner of the place, who must not use it again.
     pub(crate) fn remove(&self, place: Place) -> Option<T> {
         let mut locked = lock(self.list(place.list)?);
-        locked.try_remove(place.key)
+        let item = locked.try_remove(place.key);
+        elastic::give_back_empty(&mut locked);
+        item
     }
 
     /// Puts another item in the place of one, and returns the old one; gives the new one back if the

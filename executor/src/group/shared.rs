@@ -24,7 +24,6 @@
 
 use std::{
     any::Any,
-    collections::VecDeque,
     mem,
     sync::{Arc, PoisonError},
     task::{Context, Poll, Waker, ready},
@@ -36,6 +35,7 @@ use slab::Slab;
 use super::GroupFailed;
 use crate::{
     context::Cancel,
+    elastic::{self, Elastic},
     primitive::sync::{Mutex, MutexGuard},
     quietly::quietly,
     task::AbortHandle,
@@ -76,7 +76,7 @@ struct State<E> {
     taken: usize,
     members: Slab<Member>,
     waiting: Slab<Waiting>,
-    queue: VecDeque<usize>,
+    queue: Elastic<usize>,
     verdict: Verdict<E>,
     stopped: bool,
     joiner: Option<Waker>,
@@ -121,6 +121,7 @@ impl<E> State<E> {
 
     fn vacate(&mut self, key: usize, outside: &mut Outside) {
         self.members.remove(key);
+        elastic::give_back_empty(&mut self.members);
         if self.members.is_empty() {
             outside.wake.extend(self.joiner.take());
         }
@@ -151,7 +152,7 @@ impl<E> Shared<E> {
                 taken: 0,
                 members: Slab::new(),
                 waiting: Slab::new(),
-                queue: VecDeque::new(),
+                queue: Elastic::default(),
                 verdict: Verdict {
                     failure: None,
                     panic: None,
@@ -220,6 +221,7 @@ impl<E> Shared<E> {
             Some(key) => match &mut state.waiting[key] {
                 Waiting::Granted => {
                     state.waiting.remove(key);
+                    elastic::give_back_empty(&mut state.waiting);
                     *place = None;
                     true
                 }
@@ -243,6 +245,7 @@ impl<E> Shared<E> {
     pub(super) fn forgo(&self, key: usize) {
         let waiting = self.with(|state, outside| {
             let waiting = state.waiting.remove(key);
+            elastic::give_back_empty(&mut state.waiting);
             match &waiting {
                 Waiting::Granted => state.release(outside),
                 Waiting::Queued(_) => state.queue.retain(|queued| *queued != key),

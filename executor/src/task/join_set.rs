@@ -22,7 +22,6 @@
 //! *The push-against-park race*: `MemberWaker` pushes its key and takes the joiner's waker under one
 //! lock; the joiner sees `due` empty and leaves its waker under one lock. One of them sees the other.
 
-use std::collections::VecDeque;
 use std::fmt;
 use std::future::{Future, poll_fn};
 use std::panic::resume_unwind;
@@ -33,6 +32,7 @@ use gopark_net::note::{self, WaitReason};
 use slab::Slab;
 
 use super::{AbortHandle, Id, JoinError, JoinHandle};
+use crate::elastic::{self, Elastic};
 use crate::runtime::Handle;
 use crate::sync::wakes;
 
@@ -61,7 +61,7 @@ use crate::sync::wakes;
 pub struct JoinSet<T> {
     members: Slab<Member<T>>,
     /// Members that have not been polled yet.
-    fresh: VecDeque<usize>,
+    fresh: Elastic<usize>,
     inbox: Arc<Mutex<Inbox>>,
 }
 
@@ -74,7 +74,7 @@ struct Member<T> {
 #[derive(Default)]
 struct Inbox {
     /// Members whose task may be done.
-    due: VecDeque<usize>,
+    due: Elastic<usize>,
     /// Whom to wake when `due` is pushed to.
     joiner: Option<Waker>,
 }
@@ -88,7 +88,7 @@ impl<T> JoinSet<T> {
     pub fn new() -> Self {
         Self {
             members: Slab::new(),
-            fresh: VecDeque::new(),
+            fresh: Elastic::default(),
             inbox: Arc::default(),
         }
     }
@@ -295,6 +295,7 @@ impl<T: 'static> JoinSet<T> {
             };
             if let Poll::Ready(result) = member.handle.poll_trusted(&member.waker) {
                 let id = self.members.remove(key).handle.id();
+                elastic::give_back_empty(&mut self.members);
                 return Some(result.map(|output| (id, output)));
             }
         }
@@ -381,7 +382,7 @@ impl<T> JoinSet<T> {
 
     /// Empties the set, and lets its tasks run on.
     pub fn detach_all(&mut self) {
-        self.fresh.clear();
+        self.fresh = Elastic::default();
         // Outside of the set, for a handle that is dropped drops the output of a task that is done.
         drop(std::mem::take(&mut self.members));
     }
