@@ -306,7 +306,7 @@ impl M {
                 self.mailbox.push(task).is_ok(),
                 "the mailbox is unbounded and never closed"
             );
-            self.set_bound_ready();
+            self.woken_by_another();
         }
     }
 
@@ -321,6 +321,16 @@ impl M {
         // take without seeing what it was for.
         // pairs with: the swap in `begin_bound`.
         self.root_ready.swap(true, Ordering::AcqRel);
+        self.woken_by_another();
+    }
+
+    /// Another thread, of this runtime or not, has woken what is bound to this one.
+    fn woken_by_another(&self) {
+        let m = current::m();
+        // SAFETY: (1) `current::m` is valid while set.
+        if m.is_null() || !Arc::ptr_eq(unsafe { (*m).sched() }, &self.sched) {
+            self.sched.note_outsider();
+        }
         self.set_bound_ready();
     }
 

@@ -175,8 +175,9 @@ impl Builder {
 
     /// What is done when nothing can run any more, as far as the runtime can see: nothing is runnable, no
     /// timer is armed, no socket is open, nothing blocks, and all that live wait for channels, locks, tasks and
-    /// the like. Without this call it is said, a second later and once. On the multi-thread flavour
-    /// nothing is done.
+    /// the like. Without this call it is said, a second later and once. Where another runtime lives in the process, or
+    /// a thread outside has woken a task before, it is said that nobody can know whether one will be woken, and the
+    /// process goes on whatever the policy. On the multi-thread flavour nothing is done.
     pub fn deadlock_policy(mut self, policy: DeadlockPolicy) -> Self {
         self.deadlock_policy = policy;
         self

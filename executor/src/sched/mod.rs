@@ -77,6 +77,7 @@ use procs::Procs;
 
 pub(crate) use blocking::{block, block_eager};
 pub use deadlock::DeadlockPolicy;
+use deadlock::Living;
 pub(crate) use root::block_on;
 pub(crate) use spawn::{spawn, spawn_blocking, spawn_local};
 pub(crate) use timers::{current_clock, timer_home};
@@ -194,6 +195,10 @@ pub(crate) struct Sched {
     refused_until: AtomicU64,
     /// A deadlock was reported.
     deadlock_said: AtomicBool,
+    /// A thread that is no M of this runtime has woken a task of it.
+    woken_outside: AtomicBool,
+    /// Until the runtime has been closed.
+    living: Mutex<Option<Living>>,
     /// The closer has closed the timers and shut the reactor down.
     silent: AtomicBool,
     ended: (Mutex<()>, Condvar),
@@ -256,6 +261,8 @@ impl Sched {
                 started: std::time::Instant::now(),
                 refused_until: AtomicU64::new(0),
                 deadlock_said: AtomicBool::new(false),
+                woken_outside: AtomicBool::new(false),
+                living: Mutex::new(Some(Living::begin())),
                 silent: AtomicBool::new(false),
                 ended: (Mutex::new(()), Condvar::new()),
                 counters: SharedCounters::default(),
@@ -431,6 +438,7 @@ fn schedule_remote(task: Runnable, sched: *const Sched) {
     unsafe { Arc::increment_strong_count(sched) };
     // SAFETY: (1) the count that was just added is this one.
     let sched = unsafe { Arc::from_raw(sched) };
+    sched.note_outsider();
     sched.ready_remote(task);
 }
 

@@ -30,7 +30,7 @@ impl Sched {
         let mut ready = Vec::new();
         loop {
             if !self.may_rise(m) && !m.claimed.load(Ordering::Relaxed) {
-                let (timeout, asks) = self.with_patience(self.publish_poll_until());
+                let (timeout, vigil) = self.with_patience(self.publish_poll_until());
                 self.counters.reactor_waits.add_shared(1);
                 m.seat.leave();
                 self.poll_reactor(timeout, &mut ready);
@@ -41,10 +41,10 @@ impl Sched {
                 if ready.is_empty() {
                     self.auto_advance(m, &mut ready);
                 }
-                if asks && ready.is_empty() && !self.may_rise(m) {
+                if let Some(vigil) = vigil.filter(|_| ready.is_empty() && !self.may_rise(m)) {
                     // To a logger perhaps, which is code of the user.
                     m.seat.leave();
-                    self.say_deadlock();
+                    self.say_deadlock(vigil);
                     let _ = m.seat.enter();
                 }
             }

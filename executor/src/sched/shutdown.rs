@@ -36,6 +36,7 @@ impl Sched {
         let deadline = limit.and_then(|limit| Instant::now().checked_add(limit));
         self.presence.enter(Kind::Keeper);
         self.presence.close();
+        drop(lock(&self.living).take());
         self.closing.store(true, Ordering::Relaxed);
         fence(Ordering::SeqCst); // StoreLoad; pairs with: the ones in `spawn` and `lie_down`.
         self.wake_all();
