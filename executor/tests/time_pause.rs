@@ -1,6 +1,9 @@
 //! `pause`, `advance`, `resume` and the clock that they move.
 
+mod task_support;
+
 use std::{
+    future::pending,
     panic::{AssertUnwindSafe, catch_unwind},
     pin::pin,
     sync::{
@@ -10,9 +13,12 @@ use std::{
 };
 
 use gopark::{
+    chan,
+    context::Context,
     runtime::Builder,
     time::{self, Duration, Instant, sleep, timeout},
 };
+use task_support::alarm;
 
 const MS: Duration = Duration::from_millis(1);
 
@@ -215,11 +221,70 @@ fn misuse_says_what_to_do() {
 }
 
 #[test]
+fn far_deadlines_come_on_a_paused_clock() {
+    let _alarm = alarm();
+    for years in [24, 26, 40, 200, 1_000_000] {
+        paused(async move {
+            let far = Duration::from_secs(years * 365 * 86_400);
+            let start = Instant::now();
+            time::sleep(far).await;
+            assert_eq!(start.elapsed(), far);
+            time::sleep_until(start + 2 * far).await;
+            assert_eq!(start.elapsed(), 2 * far);
+            assert!(time::timeout(far, pending::<()>()).await.is_err());
+            assert_eq!(start.elapsed(), 3 * far);
+            let mut ticks = time::interval(far);
+            ticks.tick().await;
+            ticks.tick().await;
+            assert_eq!(start.elapsed(), 4 * far);
+            let mut later = pin!(time::sleep(MS));
+            later.as_mut().reset(start + 5 * far);
+            later.await;
+            assert_eq!(start.elapsed(), 5 * far);
+            let (ctx, _cancel) = Context::background().with_timeout(far);
+            ctx.done().await;
+            assert_eq!(start.elapsed(), 6 * far);
+            let (_sender, receiver) = chan::bounded::<()>(1);
+            assert!(receiver.recv_timeout(far).await.is_err());
+            assert_eq!(start.elapsed(), 7 * far);
+            chan::after(far).recv().await.unwrap();
+            assert_eq!(start.elapsed(), 8 * far);
+        });
+    }
+}
+
+#[test]
+fn a_clock_that_is_advanced_to_the_end_of_time_stops_there() {
+    let _alarm = alarm();
+    paused(async {
+        let start = Instant::now();
+        let waits = gopark::spawn(time::sleep(Duration::from_secs(86_400)));
+        gopark::yield_now().await;
+        time::advance(Duration::from_secs(i64::MAX as u64)).await;
+        waits.await.unwrap();
+        let end = Instant::now();
+        assert_eq!(end, start + Duration::MAX);
+        time::advance(Duration::MAX).await;
+        assert_eq!(Instant::now(), end);
+        time::sleep(Duration::from_secs(1)).await;
+        assert!(time::timeout(MS, pending::<()>()).await.is_err());
+        time::resume();
+        assert_eq!(Instant::now(), end);
+        time::sleep(Duration::from_secs(1)).await;
+        time::pause();
+        assert_eq!((Instant::now(), end.elapsed()), (end, Duration::ZERO));
+    });
+}
+
+#[test]
 fn instants_saturate_in_the_far_future() {
     let now = Instant::now();
     let far = now + Duration::MAX;
     assert!(far > now + Duration::from_secs(20 * 365 * 86_400));
     assert_eq!(now.checked_add(Duration::MAX), None);
+    assert_eq!(far + MS, far);
+    assert_eq!(now - Duration::MAX - MS, now - Duration::MAX);
+    assert!(now - Duration::MAX < now);
     assert_eq!(now.checked_duration_since(far), None);
     assert_eq!(now.saturating_duration_since(far), Duration::ZERO);
     assert_eq!(now - far, Duration::ZERO);

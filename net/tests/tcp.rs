@@ -453,6 +453,19 @@ fn options_of_a_socket_reach_the_system() {
         socket.set_recv_buffer_size(32 * 1024)?;
         assert!(socket.reuseaddr()? && socket.keepalive()?);
         assert_eq!(socket.linger()?, Some(Duration::from_secs(3)));
+        for (asked, least) in [
+            (Duration::from_millis(10), Duration::from_secs(1)),
+            (
+                Duration::from_secs(1 << 32),
+                Duration::from_secs(u16::MAX.into()),
+            ),
+            (Duration::MAX, Duration::from_secs(u16::MAX.into())),
+        ] {
+            socket.set_linger(Some(asked))?;
+            let linger = socket.linger()?.expect("it was set");
+            assert!(linger >= least, "{asked:?} became {linger:?}");
+        }
+        socket.set_linger(Some(Duration::from_secs(3)))?;
         assert!(socket.send_buffer_size()? >= 32 * 1024);
         assert!(socket.recv_buffer_size()? >= 32 * 1024);
         #[cfg(target_os = "linux")]

@@ -46,9 +46,14 @@ impl Hands {
     fn read(self) -> StdInstant {
         match self.since {
             None => self.at,
-            Some(since) => self.at + since.elapsed(),
+            Some(since) => saturating_add(self.at, since.elapsed()),
         }
     }
+}
+
+/// A clock stops at the end of time.
+fn saturating_add(at: StdInstant, by: Duration) -> StdInstant {
+    Instant::from_std(at).saturating_add(by).into_std()
 }
 
 /// Why a clock cannot be paused, advanced or resumed.
@@ -165,7 +170,7 @@ impl Clock {
         if !self.touched() || hands.since.is_some() {
             return Err(ClockError::NotPaused);
         }
-        hands.at = Instant::from_std(hands.at).saturating_add(by).into_std();
+        hands.at = saturating_add(hands.at, by);
         Ok(())
     }
 
@@ -177,9 +182,7 @@ impl Clock {
             return false;
         }
         let mut hands = self.hands();
-        let Some(at) = self.0.origin.checked_add(Duration::from_millis(tick)) else {
-            return false;
-        };
+        let at = saturating_add(self.0.origin, Duration::from_millis(tick));
         if hands.since.is_some() || at <= hands.at {
             return false;
         }
@@ -391,6 +394,14 @@ mod tests {
     }
 
     #[test]
+    fn a_clock_jumps_to_far_ticks() {
+        let clock = Clock::new_paused();
+        let far = clock.now() + Duration::from_secs(40 * 365 * 86_400);
+        assert!(clock.auto_advance_to(clock.tick_ceil(far)));
+        assert_eq!(clock.now(), far);
+    }
+
+    #[test]
     fn a_clock_of_many_threads_cannot_be_paused() {
         let clock = Clock::new(false);
         assert_eq!(clock.pause(), Err(ClockError::NotPausable));
@@ -401,8 +412,14 @@ mod tests {
     fn advancing_beyond_the_end_of_time_is_no_panic() {
         let clock = Clock::new_paused();
         clock.advance(Duration::MAX).unwrap();
-        assert!(clock.now_tick() > 0);
+        assert_eq!(clock.now().into_std(), tick::latest());
         assert!(clock.now_tick() < tick::NEVER);
+        clock.advance(MS).unwrap();
+        clock.resume().unwrap();
+        std::thread::yield_now();
+        assert_eq!(clock.now().into_std(), tick::latest());
+        clock.pause().unwrap();
+        assert_eq!(clock.now().into_std(), tick::latest());
     }
 
     const MS: Duration = Duration::from_millis(1);

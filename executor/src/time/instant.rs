@@ -11,8 +11,8 @@ use super::tick;
 /// A point of time, like [`std::time::Instant`], on the clock of the current runtime.
 ///
 /// It differs from the one of `std` in two ways: [`now`](Self::now) stands still while the
-/// runtime's time is [paused](super::pause), and adding a duration that leads beyond what the system
-/// can express gives a point in the far future instead of a panic.
+/// runtime's time is [paused](super::pause), and what leads beyond that which the system can express gives
+/// the latest, or the earliest, instant that there is, instead of a panic.
 ///
 /// # Examples
 ///
@@ -78,25 +78,18 @@ impl Instant {
         self.0.checked_sub(duration).map(Self)
     }
 
-    /// This instant and `duration`, or a point in the far future that no timer ever reaches.
+    /// This instant and `duration`, or the latest instant that there is, which no timer ever reaches.
     #[inline]
     pub(crate) fn saturating_add(self, duration: Duration) -> Self {
         self.checked_add(duration)
-            .unwrap_or_else(|| self.far_future())
-    }
-
-    /// A point that counts as "never" for every clock that shows this instant.
-    #[cold]
-    fn far_future(self) -> Self {
-        // An instant so late that it has no such future is one itself.
-        self.checked_add(tick::FAR).unwrap_or(self)
+            .unwrap_or_else(|| Self(tick::latest()))
     }
 }
 
 impl Add<Duration> for Instant {
     type Output = Self;
 
-    /// Saturates in the far future, about 30 years ahead, when the system cannot express the sum.
+    /// Saturates at the latest instant that the system can express, which no timer ever reaches.
     fn add(self, duration: Duration) -> Self {
         self.saturating_add(duration)
     }
@@ -111,20 +104,14 @@ impl AddAssign<Duration> for Instant {
 impl Sub<Duration> for Instant {
     type Output = Self;
 
-    /// # Panics
-    ///
-    /// If the system cannot express the difference.
-    #[track_caller]
+    /// Saturates at the earliest instant that the system can express.
     fn sub(self, duration: Duration) -> Self {
-        match self.checked_sub(duration) {
-            Some(instant) => instant,
-            None => panic!("no instant lies {duration:?} before {self:?}"),
-        }
+        self.checked_sub(duration)
+            .unwrap_or_else(|| Self(tick::earliest()))
     }
 }
 
 impl SubAssign<Duration> for Instant {
-    #[track_caller]
     fn sub_assign(&mut self, duration: Duration) {
         *self = *self - duration;
     }

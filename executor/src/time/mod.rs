@@ -4,8 +4,9 @@
 //!
 //! Timers count in milliseconds since the start of their runtime. A deadline is rounded up to the next
 //! one, so a timer **never fires early**; it fires up to a millisecond late, plus the time that the task
-//! waits for its turn. Deadlines more than about 25 years after the start of the runtime, and those that
-//! an [`Instant`] cannot express, mean "never": no timer is armed for them.
+//! waits for its turn. However far a deadline lies ahead, it comes; but what the system's clock cannot express
+//! saturates, without a panic, at the latest [`Instant`] that it can, and that one means "never": no timer is
+//! armed for it, nor for what lies more than 290 million years ahead.
 //!
 //! # Cost
 //!

@@ -11,6 +11,7 @@ use pin_project_lite::pin_project;
 use super::{
     Duration, Instant,
     alarm::{Alarm, Reset},
+    clock::Clock,
     entry::{End, State},
     tick,
     timers::Armed,
@@ -140,7 +141,7 @@ impl Sleep {
     /// Sets another deadline, before or after it has fired.
     ///
     /// The task that polled it last is still woken, at the new deadline, without another poll; unless
-    /// the sleep had fired already, or one of the two deadlines is so far ahead that it means
+    /// the sleep had fired already, or one of the two deadlines lies beyond the end of time and means
     /// "never": then the next poll has to start it. To a later deadline this costs no lock.
     ///
     /// A `Sleep` that waits in another runtime moves to the current one if the new deadline is earlier.
@@ -231,7 +232,7 @@ fn arm(
         }
         let tick = clock.tick_ceil(deadline);
         if tick == tick::NEVER {
-            return Armed::Never(waker);
+            return never(clock, deadline, waker);
         }
         let armed = alarm.as_mut().arm(timers, tick, waker);
         if matches!(armed, Armed::First) {
@@ -250,6 +251,17 @@ fn arm(
             alarm.settle(End::Closed);
             Some(waker)
         }
+    }
+}
+
+/// The deadline lies at the end of time, or beyond what a clock shows: it does not come, unless the clock
+/// was set there.
+#[cold]
+fn never(clock: &Clock, deadline: Instant, waker: std::task::Waker) -> Armed {
+    if clock.now() >= deadline {
+        Armed::Due(waker)
+    } else {
+        Armed::Never(waker)
     }
 }
 

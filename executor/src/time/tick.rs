@@ -4,22 +4,20 @@
 //! a deadline is rounded up and "now" is rounded down: if `floor(now) >= ceil(deadline)` then
 //! `now >= deadline`.
 
-use std::time::{Duration, Instant};
+use std::{
+    sync::OnceLock,
+    time::{Duration, Instant},
+};
 
 /// The tick that never comes.
 pub(crate) const NEVER: u64 = u64::MAX;
 
-/// Deadlines from here on mean "never": about 25 years after the origin.
-///
-/// [`FAR`] lies beyond it wherever the clock stands, so a saturated deadline is always "never", and
-/// no entry has to be filed again in the wheel's top level more than a dozen times.
-const END: u64 = 25 * YEAR.as_secs() * 1000;
+/// The last tick that a clock shows, nearly 300 million years after its origin. It is half of what fits
+/// in a word, so that a wheel can look ahead of it.
+const LAST: u64 = NEVER >> 1;
 
-/// How far ahead of "now" a deadline is put that an `Instant` cannot express. Some systems cannot
-/// add 100 years to an `Instant`; 30 fit everywhere.
-pub(crate) const FAR: Duration = Duration::from_secs(30 * YEAR.as_secs());
-
-const YEAR: Duration = Duration::from_secs(365 * 24 * 60 * 60);
+/// Ticks up to this one, a year after the origin, come on every system.
+const NEAR: u64 = 365 * 24 * 60 * 60 * 1000;
 
 /// The first tick that is not before `at`, or [`NEVER`].
 #[inline]
@@ -29,10 +27,21 @@ pub(crate) fn ceil(origin: Instant, at: Instant) -> u64 {
         .as_secs()
         .saturating_mul(1000)
         .saturating_add(u64::from(since.subsec_nanos().div_ceil(1_000_000)));
-    if tick < END { tick } else { NEVER }
+    if tick < NEAR { tick } else { far(origin, tick) }
 }
 
-/// The last tick that is not after `now`; always less than [`NEVER`].
+/// `tick`, unless no clock shows it. The [`latest`] instant is itself beyond, because it stands for all
+/// that the system cannot express.
+#[cold]
+fn far(origin: Instant, tick: u64) -> u64 {
+    if tick < floor(origin, latest()) {
+        tick
+    } else {
+        NEVER
+    }
+}
+
+/// The last tick that is not after `now`, [`LAST`] at most.
 #[inline]
 pub(crate) fn floor(origin: Instant, now: Instant) -> u64 {
     let since = now.saturating_duration_since(origin);
@@ -40,7 +49,32 @@ pub(crate) fn floor(origin: Instant, now: Instant) -> u64 {
         .as_secs()
         .saturating_mul(1000)
         .saturating_add(u64::from(since.subsec_millis()))
-        .min(NEVER >> 1)
+        .min(LAST)
+}
+
+/// The latest instant that the system can express.
+#[cold]
+pub(crate) fn latest() -> Instant {
+    static LATEST: OnceLock<Instant> = OnceLock::new();
+    *LATEST.get_or_init(|| farthest(|from, step| from.checked_add(step)))
+}
+
+/// The earliest instant that the system can express.
+#[cold]
+pub(crate) fn earliest() -> Instant {
+    static EARLIEST: OnceLock<Instant> = OnceLock::new();
+    *EARLIEST.get_or_init(|| farthest(|from, step| from.checked_sub(step)))
+}
+
+/// How far from now `go` leads, in steps of half a step each.
+fn farthest(go: impl Fn(Instant, Duration) -> Option<Instant>) -> Instant {
+    let seconds = (0..u64::BITS)
+        .rev()
+        .map(|bit| Duration::from_secs(1 << bit));
+    let nanos = (0..30).rev().map(|bit| Duration::from_nanos(1 << bit));
+    seconds
+        .chain(nanos)
+        .fold(Instant::now(), |at, step| go(at, step).unwrap_or(at))
 }
 
 #[cfg(test)]
@@ -70,10 +104,25 @@ mod tests {
     }
 
     #[test]
-    fn the_far_future_never_comes() {
+    fn far_deadlines_come_and_the_end_of_time_does_not() {
         let origin = Instant::now();
-        assert_eq!(ceil(origin, origin + FAR), NEVER);
-        assert!(floor(origin, origin + FAR) < NEVER);
-        assert!(ceil(origin, origin + 20 * YEAR) < NEVER);
+        let year = Duration::from_secs(365 * 24 * 60 * 60);
+        for years in [1, 24, 25, 30, 40, 200] {
+            let far = origin
+                .checked_add(year * years)
+                .expect("the system counts so far");
+            let tick = u64::from(years) * NEAR;
+            assert_eq!((ceil(origin, far), floor(origin, far)), (tick, tick));
+        }
+        assert_eq!(ceil(origin, latest()), NEVER);
+        assert!(floor(origin, latest()) < NEVER);
+    }
+
+    #[test]
+    fn nothing_lies_beyond_the_ends_of_time() {
+        let nano = Duration::from_nanos(1);
+        assert_eq!(latest().checked_add(nano), None);
+        assert_eq!(earliest().checked_sub(nano), None);
+        assert_eq!(floor(latest(), earliest()), 0);
     }
 }

@@ -15,7 +15,7 @@
 //!    of `elapsed`. So everything in a lower level is due before anything in a higher one, and slots
 //!    of one level are due in their order.
 //! 2. In the top level `s` is digit `LEVELS - 1` of `when`, but `when` may lie whole rotations ahead.
-//!    Such an entry is filed again each time its slot comes round.
+//!    Such an entry is filed again when its slot comes round.
 //! 3. Bit `s` of `occupied[l]` is set exactly if `lists[l * 64 + s]` is not empty.
 //! 4. `lists[i].earliest` is at most the least `when` in `lists[i]`; a removal may leave it too small.
 //! 5. `lists[PENDING]` holds what has left its slot and waits to be fired or to be filed again; it is
@@ -240,7 +240,10 @@ impl<T: Linked> Wheel<T> {
     fn pop_pending(&mut self, now: u64) -> Option<NonNull<T>> {
         while self.lists[usize::from(PENDING)].head.is_none() {
             let level = self.occupied.iter().position(|occupied| *occupied != 0)?;
-            let (list, start) = self.next_slot_of(level);
+            let (list, start) = match level {
+                TOP => self.next_slot_of_top(),
+                _ => self.next_slot_of(level),
+            };
             if start > now {
                 return None;
             }
@@ -289,6 +292,25 @@ impl<T: Linked> Wheel<T> {
             .trailing_zeros();
         let slot = here + 1 + u64::from(ahead);
         (level << BITS | (slot & 63) as usize, slot << shift)
+    }
+
+    /// As [`next_slot_of`](Self::next_slot_of), for the top level while all others are empty: a slot
+    /// need not be emptied before the rotation in which something in it may be due, be that millions
+    /// of years ahead.
+    #[cold]
+    fn next_slot_of_top(&self) -> (usize, u64) {
+        let shift = BITS * TOP as u32;
+        let next = self.elapsed / (1 << shift) + 1;
+        (0..1 << BITS)
+            .filter(|digit| self.occupied[TOP] & 1 << digit != 0)
+            .map(|digit: usize| {
+                let list = TOP << BITS | digit;
+                let first = next + ((digit as u64).wrapping_sub(next) & 63);
+                let slot = first.max(self.lists[list].earliest >> shift);
+                (list, slot << shift)
+            })
+            .min_by_key(|&(_, start)| start)
+            .expect("the level is occupied")
     }
 
     /// In the top level the first slot may hold what is due rotations later (invariant 2), so all

@@ -104,7 +104,7 @@ impl Random {
 
     /// A delay of any order of magnitude: most levels of the wheel, and beyond its horizon.
     fn delay(&mut self) -> u64 {
-        let bits = self.below(39);
+        let bits = self.below(50);
         self.below(1 << (bits + 1))
     }
 }
@@ -177,6 +177,24 @@ fn one_jump_over_several_rotations_fires_all() {
     assert_eq!(bench.expire(5 * horizon + 3, 1), [0, 1, 2]);
     assert_eq!(bench.wheel.next_expiration(), Some(5 * horizon + 4));
     assert_eq!(bench.expire(8 * horizon, 1), [3, 4]);
+}
+
+#[test]
+fn a_jump_over_millions_of_years_looks_at_each_entry_a_few_times() {
+    let mut bench = Bench::new();
+    let far = 1 << 62;
+    let ticks = [far, far + 5, 1 << 45, far - 1, 40];
+    for tick in ticks {
+        bench.insert(tick);
+    }
+    let mut fired = Vec::new();
+    let mut batches = 1;
+    while bench.expire_once(far, 1, &mut fired) == Progress::More {
+        batches += 1;
+    }
+    assert_eq!(fired, [4, 2, 3, 0]);
+    assert!(batches < 64, "{batches} entries were touched");
+    assert_eq!(bench.wheel.next_expiration(), Some(far + 5));
 }
 
 #[test]

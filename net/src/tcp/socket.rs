@@ -146,7 +146,7 @@ impl TcpSocket {
     /// # Errors
     /// What the system says.
     pub fn set_linger(&self, linger: Option<Duration>) -> io::Result<()> {
-        self.inner.set_linger(linger)
+        self.inner.set_linger(linger.map(whole_seconds))
     }
 
     /// Sets when keep-alive probes are sent, and turns them on.
@@ -165,6 +165,18 @@ impl TcpSocket {
         self.inner
             .set_tcp_keepalive(&TcpKeepalive::new().with_time(idle))
     }
+}
+
+/// A time to linger as the system counts it. Cut off, as it would be else, less than a second, or too many of
+/// them for an integer, would mean to reset the connection.
+pub(super) fn whole_seconds(linger: Duration) -> Duration {
+    let most = if cfg!(windows) {
+        u64::from(u16::MAX)
+    } else {
+        i32::MAX as u64
+    };
+    let started = u64::from(linger.subsec_nanos() > 0);
+    Duration::from_secs(linger.as_secs().saturating_add(started).min(most))
 }
 
 /// A pair of methods that read and set one option.

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use socket2::SockRef;
 
+use super::socket::whole_seconds;
 use super::split::{self, OwnedReadHalf, OwnedWriteHalf, ReadHalf, WriteHalf};
 use crate::interest::Interest;
 use crate::note::WaitReason;
@@ -316,12 +317,12 @@ impl TcpStream {
     /// Sets how long closing keeps trying to send what is left.
     ///
     /// A zero duration makes closing reset the connection. A positive one makes the system *block the
-    /// thread* that drops the socket; whole seconds.
+    /// thread* that drops the socket. It is rounded up to whole seconds, and saturates at what the system can count.
     ///
     /// # Errors
     /// What the system says.
     pub fn set_linger(&self, linger: Option<Duration>) -> io::Result<()> {
-        SockRef::from(self).set_linger(linger)
+        SockRef::from(self).set_linger(linger.map(whole_seconds))
     }
 
     /// The time-to-live of sent packets, in hops.
