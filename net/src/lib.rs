@@ -33,6 +33,7 @@ pub mod note;
 pub mod offload;
 mod primitive;
 mod reactor;
+mod read_buf;
 mod readiness;
 mod resolve;
 mod source;

@@ -4,6 +4,8 @@ use std::io::{self, IoSlice, IoSliceMut};
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
+use bytes::BufMut;
+
 use super::TcpStream;
 use crate::io::{async_read, async_write};
 use crate::note::WaitReason;
@@ -35,6 +37,43 @@ impl TcpStream {
     #[inline]
     pub async fn read(&self, buf: &mut [u8]) -> io::Result<usize> {
         self.io.read(buf).await
+    }
+
+    /// Reads some bytes into the spare room of `buf`, which grows by them: a `Vec<u8>`, a
+    /// [`BytesMut`](https://docs.rs/bytes), or any other [`BufMut`]. The room is not filled with zeroes first.
+    ///
+    /// Zero means that the peer has ended its sending side, or that `buf` can hold no more. A `Vec` and a
+    /// `BytesMut` make room for themselves, so of them zero is the end; whereas [`read`](Self::read) takes a
+    /// vector for a slice as long as the vector is, and into an empty one reads nothing.
+    ///
+    /// # Cancel safety
+    /// Cancel safe: dropped before it is ready, it has taken no byte, and `buf` is as it was.
+    ///
+    /// # Errors
+    /// As [`read`](Self::read).
+    ///
+    /// # Panics
+    /// Panics where `buf` does when it makes room, such as a `Vec` that is out of address space.
+    ///
+    /// # Examples
+    /// ```
+    /// # use gopark_net::{TcpListener, TcpStream};
+    /// # futures::executor::block_on(async {
+    /// # let listener = TcpListener::bind("127.0.0.1:0").await?;
+    /// # let client = TcpStream::connect(listener.local_addr()?).await?;
+    /// # let (server, _) = listener.accept().await?;
+    /// client.write_all(b"a line\n").await?;
+    /// let mut line = Vec::with_capacity(1024);
+    /// while !line.ends_with(b"\n") {
+    ///     if server.read_buf(&mut line).await? == 0 {
+    ///         break;
+    ///     }
+    /// }
+    /// assert_eq!(line, b"a line\n");
+    /// # std::io::Result::Ok(()) }).unwrap();
+    /// ```
+    pub async fn read_buf<B: BufMut + ?Sized>(&self, buf: &mut B) -> io::Result<usize> {
+        self.io.read_buf(buf).await
     }
 
     /// As [`read`](Self::read), into several buffers that are filled in order.
@@ -155,6 +194,14 @@ impl TcpStream {
     #[inline]
     pub fn try_read(&self, buf: &mut [u8]) -> io::Result<usize> {
         self.io.try_read(buf)
+    }
+
+    /// Reads what is there already into the spare room of `buf`. See [`read_buf`](Self::read_buf).
+    ///
+    /// # Errors
+    /// As [`try_read`](Self::try_read).
+    pub fn try_read_buf<B: BufMut + ?Sized>(&self, buf: &mut B) -> io::Result<usize> {
+        self.io.try_read_buf(buf)
     }
 
     /// As [`try_read`](Self::try_read), into several buffers that are filled in order.

@@ -8,6 +8,8 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
+use bytes::BufMut;
+
 use super::TcpStream;
 use crate::interest::Interest;
 use crate::io::{async_read, async_write};
@@ -142,6 +144,17 @@ macro_rules! reads {
                 self.as_ref().read(buf).await
             }
 
+            /// As [`TcpStream::read_buf`].
+            ///
+            /// # Cancel safety
+            /// Cancel safe: dropped before it is ready, it has taken no byte.
+            ///
+            /// # Errors
+            /// As [`TcpStream::read`].
+            pub async fn read_buf<B: BufMut + ?Sized>(&self, buf: &mut B) -> io::Result<usize> {
+                self.as_ref().read_buf(buf).await
+            }
+
             /// As [`TcpStream::read_vectored`].
             ///
             /// # Cancel safety
@@ -216,6 +229,14 @@ macro_rules! reads {
             #[inline]
             pub fn try_read(&self, buf: &mut [u8]) -> io::Result<usize> {
                 self.as_ref().try_read(buf)
+            }
+
+            /// As [`TcpStream::try_read_buf`].
+            ///
+            /// # Errors
+            /// As [`TcpStream::try_read`].
+            pub fn try_read_buf<B: BufMut + ?Sized>(&self, buf: &mut B) -> io::Result<usize> {
+                self.as_ref().try_read_buf(buf)
             }
 
             /// As [`TcpStream::try_read_vectored`].
