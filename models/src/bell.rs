@@ -60,7 +60,7 @@ mod tests {
 
         /// `Sched::install`, after somebody has taken the P.
         fn install(&self) {
-            if self.bell.is_wanted(Wants::BUSY) {
+            if self.bell.is_taker_wanted(|| self.idle.view().idle() == 0) {
                 self.wake();
             }
         }
@@ -155,6 +155,31 @@ mod tests {
                 m.join().unwrap();
             });
         }
+    }
+
+    /// A P is left, so the monitor naps until the last one is taken. It sees that, or is rung for.
+    #[test]
+    fn the_monitor_does_not_nap_through_the_last_p() {
+        check(3, || {
+            let sched = Sched::new(2, Bell::new(Wants::NOTHING));
+            let waker = spawn(&sched, |sched| {
+                for _ in 0..2 {
+                    assert!(sched.idle.take(0).is_some());
+                    spawn(sched, |sched| sched.install()).join().unwrap();
+                }
+            });
+            loop {
+                sched.bell.rise();
+                if sched.idle.view().idle() == 0 {
+                    break;
+                }
+                sched.bell.nap(Wants::FULL);
+                if sched.idle.view().idle() > 0 {
+                    sched.bed.wait();
+                }
+            }
+            waker.join().unwrap();
+        });
     }
 
     /// The same where one takes the P, and another, which it starts or claims, sits down on it and asks

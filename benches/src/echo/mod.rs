@@ -5,10 +5,13 @@
 //! processes share the machine's processors, as a service and its clients on one host do; the
 //! single-threaded [`bare`] server shows how much of a round trip is the kernel's.
 //!
+//! In [`open`] requests come at a fixed rate, and the server's processor time is the figure.
+//!
 //! In [`stall`] some messages block the thread that handles them.
 
 pub mod bare;
 pub mod load;
+pub mod open;
 pub mod server;
 pub mod stall;
 

@@ -32,7 +32,6 @@ use std::time::{Duration, Instant};
 
 use crate::m::M;
 use crate::p::P;
-use crate::sysmon::bell::Wants;
 
 use super::Sched;
 
@@ -124,7 +123,7 @@ impl Sched {
         m.last_p.set(index);
         m.spinning.set(spinning);
         m.seat.install(NonNull::from(self.ps.get(index)));
-        if self.sysmon.bell.is_wanted(Wants::BUSY) {
+        if self.sysmon.bell.is_taker_wanted(|| self.is_full()) {
             self.ring();
         }
     }

@@ -69,6 +69,21 @@ impl Sched {
         self.hand_over(p.index(), false);
     }
 
+    /// Whether no P is idle, or none that would get a thread, so that what a stuck M keeps from running is everything.
+    pub(crate) fn is_full(&self) -> bool {
+        self.idle.view().idle() == 0 || self.counters.thread_failures.get() > 0
+    }
+
+    /// How long it is until the first timer of `p` is due, if that is less than `limit`.
+    pub(crate) fn due_within(&self, p: &P, limit: Duration) -> Option<Duration> {
+        let next = p.remote.timers.next();
+        if next == u64::MAX {
+            return None;
+        }
+        let due = self.until_tick(next);
+        (due < limit).then_some(due)
+    }
+
     /// Counts a P that was taken.
     pub(crate) fn count_retake(&self, cause: Cause) {
         let counters = &self.counters;

@@ -8,10 +8,14 @@
 //! It is Dekker's: the M (1) takes its step (takes a P out of `idle`, or begins a blocking section),
 //! (2) passes a light fence, (3) loads `wants`. The monitor (a) stores `wants`, (b) passes a heavy
 //! fence, (c) looks whether such a step was taken, and does not lie down if so. If (3) does not see
-//! (a), (c) sees (1). For a nap that ends by itself (b) and (c) are left out: a ring that is missed
-//! costs the rest of the nap.
+//! (a), (c) sees (1).
+//!
+//! A nap ends by itself, and its fence (b) is no more than the monitor's own, so that a monitor which looks again and
+//! again costs no barrier each time. It orders what an M does before a full fence of its own: to take a P is seldom
+//! enough to have one. A section that begins in the very moment in which the monitor lies down for a nap may be missed,
+//! which costs the rest of the nap.
 
-use crate::primitive::sync::atomic::{AtomicU32, Ordering};
+use crate::primitive::sync::atomic::{AtomicU32, Ordering, fence};
 use crate::primitive::{fence_heavy, fence_light};
 
 /// A step that the monitor may want to be woken for.
@@ -24,8 +28,14 @@ impl Wants {
     pub(crate) const BLOCK: Self = Self(1);
     /// An M takes a P that was idle.
     pub(crate) const BUSY: Self = Self(2);
+    /// An M takes the last P that was idle.
+    pub(crate) const FULL: Self = Self(8);
     /// A job is submitted, or something was left to the monitor.
     pub(crate) const JOB: Self = Self(4);
+
+    pub(crate) const fn has(self, step: Self) -> bool {
+        self.0 & step.0 != 0
+    }
 
     pub(crate) const fn and(self, other: Self) -> Self {
         Self(self.0 | other.0)
@@ -54,15 +64,26 @@ impl Bell {
         self.wants.load(Ordering::Relaxed) & step.0 != 0 && self.take()
     }
 
+    /// The same for an M that holds a P which was idle; `is_full` says whether there is no other.
+    #[inline]
+    #[must_use = "the monitor sleeps until it is woken"]
+    pub(crate) fn is_taker_wanted(&self, is_full: impl FnOnce() -> bool) -> bool {
+        fence(Ordering::SeqCst); // StoreLoad; pairs with: the fences in `lie_down` and `nap`.
+        let wants = self.wants.load(Ordering::Relaxed);
+        let wanted = wants & Wants::BUSY.0 != 0 || (wants & Wants::FULL.0 != 0 && is_full());
+        wanted && self.take()
+    }
+
     #[cold]
     fn take(&self) -> bool {
         // Relaxed: the unpark that follows publishes the step to the monitor.
         self.wants.swap(0, Ordering::Relaxed) != 0
     }
 
-    /// The monitor is about to nap, for a time.
+    /// Steps (a) and (b): the monitor is about to nap, for a time. It must look once more now for what it wants.
     pub(crate) fn nap(&self, wants: Wants) {
         self.wants.store(wants.0, Ordering::Relaxed);
+        fence(Ordering::SeqCst); // StoreLoad; pairs with: the fence in `is_taker_wanted`.
     }
 
     /// Steps (a) and (b): it is about to sleep without a limit. It must look once more now.

@@ -159,6 +159,11 @@ impl Crowd {
         self.laid_off
     }
 
+    /// Whether an experiment is under way: it is the shorter, the more often it is looked at.
+    pub(crate) fn is_trying(&self) -> bool {
+        matches!(self.stage, Stage::Trial { .. })
+    }
+
     /// The number of Ps was changed: what was learnt is void.
     pub(crate) fn forget(&mut self) {
         *self = Self::new();

@@ -20,8 +20,17 @@ use crate::sched::{Sched, StallPolicy};
 use crate::seat::Retake;
 use crate::warn::warn_later;
 
-/// How often a busy runtime is looked at.
+/// How often a runtime is looked at that has no P to spare, or in which polls have stalled.
 const BUSY_NAP: Duration = Duration::from_millis(1);
+/// How often one is looked at that has an idle P: see `sysmon/mod.rs`.
+const CALM_NAP: Duration = Duration::from_millis(10);
+/// For how long it is looked at as if full after it was: most are full again soon, and a ring costs more than a look.
+const FULL_FOR: Duration = Duration::from_millis(4);
+/// For how long stalls are expected after one.
+const WARY_FOR: Duration = Duration::from_secs(1);
+/// So many looks that find nothing come before the monitor sleeps without a limit, for which it needs a fence of the
+/// whole process.
+const QUIET_LOOKS: u32 = 3;
 /// The nap of a runtime that is busy in ways that are hard to see.
 pub(super) const BUSY: Nap = Nap::For(BUSY_NAP, Wants::BLOCK.and(Wants::JOB));
 /// How often jobs that wait are looked at.
@@ -44,6 +53,11 @@ pub(super) struct Monitor<'a> {
     version: Option<usize>,
     pending: Vec<(Arc<M>, Retake<P>)>,
     alert_until: Duration,
+    /// Until when it is looked at closely, though a P is idle: it was full, or something stalled.
+    close_until: Duration,
+    /// Whether the last nap was a calm one; and how many looks in a row found nothing.
+    was_calm: bool,
+    quiet_looks: u32,
     /// Jobs begun when they were last looked at, and when that was; when a runner was added last.
     jobs_begun: u64,
     jobs_seen: Duration,
@@ -83,7 +97,7 @@ struct Patient {
 struct Round {
     /// Some M has moved since the last look, or holds a P.
     alive: bool,
-    /// Blocking sections come and go.
+    /// Blocking sections come and go, or are in their first moments.
     blocks: bool,
     /// Jobs wait.
     jobs: bool,
@@ -107,6 +121,9 @@ impl<'a> Monitor<'a> {
             version: None,
             pending: Vec::new(),
             alert_until: Duration::ZERO,
+            close_until: Duration::ZERO,
+            was_calm: false,
+            quiet_looks: 0,
             jobs_begun: 0,
             jobs_seen: Duration::ZERO,
             job_nap: JOB_NAP,
@@ -128,10 +145,7 @@ impl<'a> Monitor<'a> {
     pub(super) fn may_sleep(&self) -> bool {
         let sched = self.sched;
         let all_idle = sched.idle.view().idle() >= sched.ps.active();
-        let blocks = || {
-            let held = |m: &M| m.pulse.is_blocking() && m.seat.glance().0.is_some();
-            sched.ms().iter().any(|m| held(m))
-        };
+        let blocks = || sched.ms().iter().any(|m| holds_p_in_section(m));
         !sched.sysmon.is_stopped()
             && self.pending.is_empty()
             && sched.jobs.queued() == 0
@@ -173,22 +187,60 @@ impl<'a> Monitor<'a> {
             round.soon(PENDING_NAP);
         }
         let trace = self.trace.as_mut().map(|trace| trace.print(sched, now));
-        self.choose_nap(&round, trace)
+        self.choose_nap(now, &round, trace)
     }
 
-    fn choose_nap(&self, round: &Round, trace: Option<Duration>) -> Nap {
-        let watches = self.policy != StallPolicy::Off;
-        let busy = if watches { round.alive } else { round.blocks };
-        let nap = match round.nap {
-            None if busy => Some(BUSY_NAP),
-            Some(nap) if busy => Some(nap.min(BUSY_NAP)),
-            nap => nap,
+    /// Whether what was wanted has happened since the look, asked once the bell knows that it is wanted.
+    pub(super) fn has_missed(&self, wants: Wants) -> bool {
+        let sched = self.sched;
+        let blocks = || {
+            self.patients
+                .iter()
+                .any(|patient| holds_p_in_section(&patient.m))
+        };
+        (wants.has(Wants::FULL) && sched.idle.view().idle() == 0)
+            || (wants.has(Wants::JOB) && sched.jobs.queued() > 0)
+            || (wants.has(Wants::BLOCK) && blocks())
+    }
+
+    /// How long to nap if nothing is suspicious, while a runtime of which polls are watched is at work.
+    fn watching_nap(&mut self, now: Duration, round: &Round) -> Option<Duration> {
+        if round.alive {
+            self.quiet_looks = 0;
+        } else {
+            self.quiet_looks = self.quiet_looks.saturating_add(1);
+        }
+        let sched = self.sched;
+        // With one P, to be busy is to be full.
+        if sched.is_full() || (round.alive && sched.ps.active() == 1) {
+            self.close_until = self.close_until.max(now + FULL_FOR);
+        }
+        let is_close = now < self.close_until || self.crowd.is_trying() || round.blocks;
+        if round.alive && is_close {
+            Some(BUSY_NAP)
+        } else if self.quiet_looks < QUIET_LOOKS {
+            Some(CALM_NAP)
+        } else {
+            None
+        }
+    }
+
+    fn choose_nap(&mut self, now: Duration, round: &Round, trace: Option<Duration>) -> Nap {
+        let regular = if self.policy != StallPolicy::Off {
+            self.watching_nap(now, round)
+        } else {
+            round.blocks.then_some(BUSY_NAP)
+        };
+        let nap = match (round.nap, regular) {
+            (Some(nap), Some(regular)) => Some(nap.min(regular)),
+            (nap, regular) => nap.or(regular),
         };
         let nap = match (nap, trace) {
             (Some(nap), Some(trace)) => Some(nap.min(trace)),
             (nap, trace) => nap.or(trace),
         };
         let Some(nap) = nap else { return Nap::Deep };
+        self.was_calm = nap > BUSY_NAP;
         let mut wants = Wants::NOTHING;
         if nap > JOB_NAP {
             if !round.jobs {
@@ -200,8 +252,8 @@ impl<'a> Monitor<'a> {
                 wants = wants.and(Wants::BLOCK);
             }
         }
-        if nap > BUSY_NAP {
-            wants = wants.and(Wants::BUSY);
+        if nap > BUSY_NAP && self.policy != StallPolicy::Off {
+            wants = wants.and(Wants::FULL);
         }
         Nap::For(nap, wants)
     }
@@ -239,6 +291,7 @@ impl<'a> Monitor<'a> {
 
     fn examine(&mut self, at: usize, now: Duration, round: &mut Round) {
         let slice = self.slice();
+        let was_calm = self.was_calm;
         let patient = &mut self.patients[at];
         let (p, rt) = patient.m.seat.glance();
         let beat = patient.m.pulse.look();
@@ -251,6 +304,9 @@ impl<'a> Monitor<'a> {
         // SAFETY: (1) Ps live as long as the `Sched`.
         let p = unsafe { p.as_ref() };
         let sched = self.sched;
+        if let Some(due) = sched.due_within(p, CALM_NAP) {
+            round.soon(due + BUSY_NAP);
+        }
         if self.policy != StallPolicy::Off && patient.outstays_slice(p, now) {
             sched.end_slice(&patient.m);
         }
@@ -276,6 +332,10 @@ impl<'a> Monitor<'a> {
             };
         }
         match finding {
+            // It may have been in this poll for most of a calm nap, and may keep something waiting.
+            Finding::Well if was_calm || (patient.watch.is_long() && scene().is_needed()) => {
+                round.soon(BUSY_NAP);
+            }
             Finding::Well => {}
             Finding::Suspect(nap) => round.soon(nap),
             Finding::Stalled(cause)
@@ -312,6 +372,9 @@ impl<'a> Monitor<'a> {
             return;
         };
         sched.count_retake(cause);
+        if cause != Cause::Block {
+            self.close_until = sched.uptime() + WARY_FOR;
+        }
         patient.lost = Some((beat.tick, cause));
         if cause != Cause::Block {
             patient.judge(sched, beat, Some(cause));
@@ -466,20 +529,21 @@ impl Patient {
         let before = self.beat.replace((beat.tick, beat.block));
         let moved = before.is_some_and(|before| before != (beat.tick, beat.block));
         round.alive |= moved;
-        round.blocks |= beat.block % 2 == 1 || before.is_some_and(|(_, block)| block != beat.block);
+        let in_section = beat.block % 2 == 1;
+        round.blocks |=
+            (in_section && holds_p) || before.is_some_and(|(_, block)| block != beat.block);
         if !self.m.stalled.load(Ordering::Relaxed) {
             self.lost = None;
         }
         // Of threads that wait nobody asks, and there may be many.
-        let blocks = beat.block % 2 == 1;
-        let cpu = if holds_p || blocks {
+        let cpu = if holds_p || in_section {
             self.m.probe.cpu_time()
         } else {
             None
         };
         if let (Some(was), Some(is)) = (std::mem::replace(&mut self.cpu, cpu), cpu) {
             let computes = (is.saturating_sub(was)) * 2 >= now - self.at;
-            round.computing += usize::from(blocks && computes);
+            round.computing += usize::from(in_section && computes);
         }
         self.at = now;
     }
@@ -535,6 +599,10 @@ impl Patient {
         let verdict = self.m.verdict.lock();
         verdict.is_ok_and(|verdict| verdict.is_some())
     }
+}
+
+fn holds_p_in_section(m: &M) -> bool {
+    m.pulse.is_blocking() && m.seat.glance().0.is_some()
 }
 
 fn location(site: *const Site) -> &'static Location<'static> {

@@ -6,12 +6,30 @@
 //! ```text
 //!   something may be stuck, or a retake is pending ............ 20 to 200 us
 //!   jobs wait ................................................. 200 us
-//!   some P is held ............................................ 1 ms
+//!   all Ps are held, or a poll has stalled in the last second .. 1 ms
+//!   some P is held, or was until 30 ms ago .................... 10 ms, or until the last P is taken
 //!   a thread that lost its P has not been spoken of yet ........ until then
 //!   nothing of all that ....................................... until the bell rings (`bell.rs`)
 //! ```
 //!
-//! An idle runtime so costs no wake-up, and a busy one a thousand a second, of two microseconds each.
+//! An idle runtime so costs no wake-up, one with a P to spare a hundred a second, and a full one a thousand.
+//!
+//! # While a P is idle
+//!
+//! Then most of what a stuck M holds is none of its own: it can be done elsewhere, by an M that somebody wakes anyway.
+//! So it is looked at every 10 ms only. What it may keep waiting so long, beside the tasks and the root that are bound to
+//! its thread, which no retake helps:
+//!
+//! | held back | until |
+//! |---|---|
+//! | `runnext` and the hand of its P; tasks in its ring for which nobody was woken, since they seemed to be no work (`pace.rs`) | a look finds it in a poll, and the look 1 ms after finds the same: then the P is taken as ever |
+//! | timers of its P | the poller fires them 10 ms late; if a look sees that one is due soon, the next look is 1 ms after that |
+//! | the reactor, if the M was the poller, and the others are asleep | two looks 200 us apart find it unattended |
+//! | a job that it was to come to itself | the bell rings for jobs |
+//! | what comes next | an idle P takes it: the poller, a submitter's wake-up. If that is the last one the bell rings |
+//!
+//! So nothing waits for more than some 11 ms more than on a runtime that is full. Who stalls once is expected to do so
+//! again: from the first stall on the monitor looks every millisecond, until a second has passed without one.
 //!
 //! # What it decides
 //!
@@ -204,6 +222,9 @@ fn run(sched: Arc<Sched>) {
         }
         if let Nap::For(time, wants) = nap {
             sysmon.bell.nap(wants);
+            if monitor.has_missed(wants) {
+                continue;
+            }
             #[expect(clippy::disallowed_methods, reason = "the monitor is no M")]
             thread::park_timeout(time);
         }

@@ -77,7 +77,7 @@ pub(crate) struct Scene {
 }
 
 impl Scene {
-    fn is_needed(&self) -> bool {
+    pub(crate) fn is_needed(&self) -> bool {
         self.has_tasks || self.has_jobs || self.has_timers || self.hoards || !self.any_idle
     }
 
@@ -121,6 +121,11 @@ impl Watch {
     /// How long the M has been in the poll that the last look found it in, as far as is known.
     pub(crate) fn duration(&self) -> Duration {
         self.at - self.since
+    }
+
+    /// Whether the last look found the poll of the one before.
+    pub(crate) fn is_long(&self) -> bool {
+        self.at > self.since
     }
 
     /// When the monitor first saw this poll.
