@@ -199,3 +199,68 @@ fn tasks_append_to_one_log() {
         assert_eq!(lines, expected);
     }
 }
+
+/// A named pipe in `dir`.
+#[cfg(unix)]
+fn fifo(dir: &TempDir) -> std::path::PathBuf {
+    use std::os::unix::ffi::OsStrExt;
+    let path = dir.join("fifo");
+    let name = std::ffi::CString::new(path.as_os_str().as_bytes()).unwrap();
+    // SAFETY: (1) a string that ends in zero.
+    assert_eq!(unsafe { libc::mkfifo(name.as_ptr(), 0o600) }, 0);
+    path
+}
+
+#[cfg(unix)]
+#[test]
+fn other_tasks_go_on_while_one_waits_at_a_fifo_on_every_flavour() {
+    let _alarm = alarm();
+    for runtime in every_kind() {
+        let dir = TempDir::new();
+        let path = fifo(&dir);
+        runtime.block_on(async {
+            let reader = gopark::spawn({
+                let path = path.clone();
+                // Open and read both wait for the other task.
+                async move { fs::read_to_string(path).await.unwrap() }
+            });
+            let writer = gopark::spawn(async move {
+                gopark::yield_now().await;
+                fs::write(path, "through a pipe").await.unwrap();
+            });
+            writer.await.unwrap();
+            assert_eq!(reader.await.unwrap(), "through a pipe");
+        });
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn a_wait_at_a_fifo_that_is_not_blocking_can_be_given_up() {
+    use std::io::{Read, Write};
+    use std::os::unix::fs::OpenOptionsExt;
+    use std::time::Duration;
+    let _alarm = alarm();
+    let dir = TempDir::new();
+    let path = fifo(&dir);
+    let mut options = std::fs::OpenOptions::new();
+    options.custom_flags(libc::O_NONBLOCK);
+    let reading = options.clone().read(true).open(&path).unwrap();
+    let mut writing = options.clone().write(true).open(&path).unwrap();
+    gopark::block_on(async {
+        let reader = gopark::net::AsyncFd::new(reading).unwrap();
+        let read = async || {
+            let mut buf = [0; 8];
+            loop {
+                let mut ready = reader.readable().await.unwrap();
+                if let Ok(outcome) = ready.try_io(|fd| fd.get_ref().read(&mut buf)) {
+                    return buf[..outcome.unwrap()].to_vec();
+                }
+            }
+        };
+        let late = gopark::time::timeout(Duration::from_millis(1), read()).await;
+        assert!(late.is_err());
+        writing.write_all(b"now").unwrap();
+        assert_eq!(read().await, b"now");
+    });
+}

@@ -21,6 +21,9 @@ pub struct Chan<T> {
     pub(crate) receivers: AtomicUsize,
 }
 
+// No code of a user runs while a change is half made, so a panic of that leaves it whole.
+impl<T> std::panic::RefUnwindSafe for Chan<T> {}
+
 impl<T> Chan<T> {
     pub(crate) fn new(capacity: usize) -> Arc<Self> {
         Arc::new(Self {

@@ -63,6 +63,9 @@ pub(super) struct Node {
     pub(super) timer: Option<Timer>,
 }
 
+// No code of a user runs while a change is half made, so a panic of that leaves it whole.
+impl std::panic::RefUnwindSafe for Node {}
+
 /// A number that differs between threads.
 fn lane() -> usize {
     static NEXT: AtomicUsize = AtomicUsize::new(0);

@@ -10,12 +10,46 @@
 //! | while an operation takes long | |
 //! |---|---|
 //! | other tasks | go on: the processor of the blocked thread is given to another thread |
-//! | other tasks of a current-thread runtime | wait: it has one thread and no other to give to |
+//! | other tasks of a current-thread runtime | go on, too: another thread is started for them |
+//! | what is bound to the blocked thread: tasks of [`spawn_local`](crate::spawn_local) | waits |
 //! | other futures of the **same task** | wait: siblings in a `join!` or a `select!` are not polled before the operation is done, and a [`timeout`](crate::time::timeout()) around it cannot cut it off |
 //!
 //! Files that are to be read at the same time therefore belong in tasks of their own: see the example
-//! `files`. The same holds for a named pipe or a terminal that is opened as a file: a read of it blocks
-//! for as long as nobody writes.
+//! `files`.
+//!
+//! # Files that make one wait
+//!
+//! A wait for a disk ends by itself. These waits last until somebody else does something, and **cannot be given up**: not by
+//! `select!`, not by a `timeout`, not by an abort, and the end of the runtime waits for them as well.
+//!
+//! | file | waits | use instead |
+//! |---|---|---|
+//! | named pipe (FIFO) | its opening, until the other end is opened; a read, until somebody writes; a write, while it is full | [`AsyncFd`](crate::net::AsyncFd) around a `std::fs::File` that is opened with `O_NONBLOCK` |
+//! | terminal, `/dev/stdin`, a serial line | a read, until there is input; a write, while output is held | the same; or, for the standard streams, which other processes share and which must not be made non-blocking, the task below |
+//! | other devices (`/dev/kmsg`, inotify, ...), `/proc` files that block | a read, until there is something | `AsyncFd` if the device can be polled, else the task below |
+//! | a file on a network that has gone | every operation | the task below |
+//!
+//! Where nothing can be polled, a task of its own takes the wait, and whoever may not wait for ever waits for the task: what is
+//! given up then is the waiting, not the read.
+//!
+//! ```
+//! # use std::time::Duration;
+//! # use gopark::{chan, time::timeout};
+//! # gopark::block_on(async {
+//! let (lines, input) = chan::bounded(16);
+//! gopark::spawn_blocking(move || {
+//!     while let Some(Ok(line)) = std::io::stdin().lines().next() {
+//!         if lines.send_blocking(line).is_err() {
+//!             break;
+//!         }
+//!     }
+//! });
+//! match timeout(Duration::from_millis(10), input.recv()).await {
+//!     Ok(line) => println!("{line:?}"),
+//!     Err(_) => println!("nothing was typed"),
+//! }
+//! # });
+//! ```
 //!
 //! Each operation takes one unit of the budget of its task, so a loop over files that are in memory lets
 //! other tasks run after every 128 operations. Outside a runtime, and under other executors, everything

@@ -41,8 +41,9 @@ pub struct JoinHandle<T> {
 // SAFETY: (1) `raw` gives metadata and wakers, both Send and Sync; (2) `task` decides the rest, as
 // it would without `raw`.
 unsafe impl<T: Send> Send for JoinHandle<T> {}
-// SAFETY: as for Send; `&JoinHandle` gives no access to the output.
-unsafe impl<T> Sync for JoinHandle<T> {}
+// SAFETY: as for Send; `&JoinHandle` gives no access to the output. That it demands `Send` all the same is what
+// every other handle of this kind does.
+unsafe impl<T: Send> Sync for JoinHandle<T> {}
 
 impl<T> JoinHandle<T> {
     pub(crate) fn new(task: Task<Output<Result<T, JoinError>>, Meta>, raw: RawTask) -> Self {

@@ -144,6 +144,9 @@ pub(super) struct Shared<E> {
     cancel: Option<Cancel>,
 }
 
+// No code of a user runs while a change is half made, so a panic of that leaves it whole.
+impl<E> std::panic::RefUnwindSafe for Shared<E> {}
+
 impl<E> Shared<E> {
     pub(super) fn new(cancel: Option<Cancel>) -> Arc<Self> {
         Arc::new(Self {

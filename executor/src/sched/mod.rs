@@ -208,6 +208,9 @@ pub(crate) struct Sched {
     _claim: Claim,
 }
 
+// Panics of tasks are caught in the harness, and nothing of a scheduler is half changed when code of a user runs.
+impl std::panic::RefUnwindSafe for Sched {}
+
 impl Sched {
     pub(crate) fn new(config: Config) -> io::Result<Arc<Self>> {
         let reactor = Reactor::new()?;

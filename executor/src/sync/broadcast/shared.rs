@@ -62,6 +62,9 @@ pub(super) struct Shared<T> {
     pub(super) weak: AtomicUsize,
 }
 
+// No code of a user runs while a change is half made, so a panic of that leaves it whole.
+impl<T> std::panic::RefUnwindSafe for Shared<T> {}
+
 /// Why a value was not sent.
 pub(super) enum Refused<T> {
     NoReceiver(T),

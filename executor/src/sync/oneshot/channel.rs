@@ -76,6 +76,9 @@ pub(crate) struct Channel<T> {
     alive: UnsafeCell<()>,
 }
 
+// No code of a user runs while a change is half made, so a panic of that leaves it whole.
+impl<T> std::panic::RefUnwindSafe for Channel<T> {}
+
 /// Which end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Side {
