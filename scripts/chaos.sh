@@ -4,7 +4,8 @@
 #     scripts/chaos.sh             an hour in all
 #     scripts/chaos.sh 120         120 seconds of each of the ten runs
 #
-# A failure prints the words that repeat its round and ends the script.
+# The second half of each run has random delays inside of the scheduler. A failure prints the words that repeat its
+# round and ends the script.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -12,11 +13,13 @@ readonly each="${1:-360}"
 unset GOPARK_PROCS GOMAXPROCS
 
 for profile in dev release; do
-    cargo build --quiet --profile "$profile" -p gopark-chaos
     for procs in random 1 2 4 8; do
         fixed=()
         [ "$procs" = random ] || fixed=(--procs "$procs")
-        echo "== $profile, procs $procs"
-        cargo run --quiet --profile "$profile" -p gopark-chaos -- --seconds "$each" "${fixed[@]}"
+        for feature in "" delays; do
+            echo "== $profile, procs $procs ${feature:+with $feature}"
+            cargo run --quiet --profile "$profile" -p gopark-chaos ${feature:+--features "$feature"} -- \
+                --seconds "$((each / 2))" "${fixed[@]}"
+        done
     done
 done

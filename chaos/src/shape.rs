@@ -48,6 +48,14 @@ impl Shape {
         }
     }
 
+    /// The same with worker threads, and with more than one processor unless told otherwise.
+    pub(crate) fn multi_thread(self, options: &Options) -> Self {
+        Self {
+            procs: options.procs.or(Some(2 + self.seed as usize % 4)),
+            ..self
+        }
+    }
+
     /// The same where a deadlock is at most reported: a plain thread on which all wait may be kept from its core
     /// for longer than the patience of the report.
     pub(crate) fn lenient(self) -> Self {

@@ -123,6 +123,8 @@ macro_rules! const_fn {
 }
 pub(crate) use const_fn;
 
+pub(crate) use gopark_net::delay;
+
 pub(crate) mod sync {
     pub(crate) use std::sync::{Mutex, MutexGuard, OnceLock};
 

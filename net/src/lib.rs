@@ -16,6 +16,7 @@
 //! | `tcp/` | [`TcpListener`], [`TcpStream`], [`TcpSocket`], halves |
 //! | `async_fd.rs` | `AsyncFd`: readiness of any descriptor (Unix) |
 //! | `sys.rs` | what differs between operating systems |
+//! | `delay.rs` | marks at which a thread may be delayed, with the feature `delays` |
 //! | `note.rs` | budget and wait reason: how leaf futures and executors talk |
 //! | `resolve.rs` | [`lookup_host`] and [`ToSocketAddrs`] |
 //! | `offload.rs` | the hook for blocking jobs |
@@ -25,6 +26,8 @@ mod alarm;
 mod anonymous;
 #[cfg(unix)]
 mod async_fd;
+#[doc(hidden)]
+pub mod delay;
 mod drive;
 pub mod entered;
 mod interest;

@@ -43,6 +43,7 @@ use std::time::Duration;
 use mio::{Events, Interest, Token};
 
 use crate::alarm::{ALARM, Alarm};
+use crate::delay;
 use crate::drive::Drive;
 use crate::entered::{Head, Node};
 use crate::readiness::Ready;
@@ -356,12 +357,14 @@ impl Shared {
                 long => Some(round_up(long)),
             })
         };
+        delay::here("turn: about to select");
         match driver.poll.poll(&mut driver.events, timeout) {
             Ok(()) => {}
             Err(e) if e.kind() == io::ErrorKind::Interrupted => return Ok(()),
             Err(e) => return Err(e),
         }
 
+        delay::here("turn: reports collected");
         let mut woken = false;
         if !driver.events.is_empty() {
             let state = self.lock_state();
@@ -387,6 +390,7 @@ impl Shared {
         if self.notified.swap(true, Ordering::AcqRel) {
             return; // pairs with: `turn`, for the one who found false
         }
+        delay::here("notify: promised");
         // N2. The only failure, a full counter, is handled by mio; anything else would mean that the
         // descriptor is gone, which cannot be while `self` lives.
         let woken = self.waker.wake();

@@ -23,6 +23,7 @@ use std::task::{Context, Poll, ready};
 
 use mio::{Interest, Token};
 
+use crate::delay;
 use crate::note::{self, WaitReason};
 use crate::reactor::{Reactor, Shared, shut_down_error};
 use crate::readiness::{Direction, Readiness, Ready, Refused, Snapshot, Wait, WaiterId};
@@ -235,6 +236,7 @@ impl<E: mio::event::Source> Evented<E> {
                 true
             }
             Err(e) if e.kind() == io::ErrorKind::WouldBlock => {
+                delay::here("operation: would block");
                 self.source
                     .readiness
                     .clear(direction, seen, Refused::ByKernel);

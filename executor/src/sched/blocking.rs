@@ -15,7 +15,7 @@
 
 use std::sync::atomic::Ordering;
 
-use gopark_net::note;
+use gopark_net::{delay, note};
 
 use crate::current;
 use crate::m::M;
@@ -93,6 +93,7 @@ impl<'a> Blocked<'a> {
     pub(super) fn begin(m: &'a M) -> Self {
         let sched = m.sched();
         sched.blocked_ms.fetch_add(1, Ordering::Relaxed);
+        delay::here("Blocked: about to give up its P");
         sched.counters.handoffs.add_shared(1);
         let had_p = m.seat.enter().is_some();
         sched.handoff(m);
@@ -103,6 +104,7 @@ impl<'a> Blocked<'a> {
 impl Drop for Blocked<'_> {
     fn drop(&mut self) {
         let (m, sched) = (self.m, self.m.sched());
+        delay::here("Blocked: about to come back");
         sched.blocked_ms.fetch_sub(1, Ordering::Relaxed);
         if self.had_p {
             sched.come_back(m);

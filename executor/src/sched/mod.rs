@@ -58,7 +58,7 @@ use std::time::Duration;
 use std::{fmt, io};
 
 use crossbeam_utils::CachePadded;
-use gopark_net::{Claim, Reactor};
+use gopark_net::{Claim, Reactor, delay};
 
 use crate::current;
 use crate::g::{Runnable, Shard, ShardOwner};
@@ -320,6 +320,7 @@ impl Sched {
     /// Readies a task from a thread that is no M of this runtime.
     fn ready_remote(&self, task: Runnable) {
         self.globq.push(task);
+        delay::here("ready_remote: pushed");
         if self.idle.should_wake() {
             self.wakep();
         }

@@ -17,6 +17,8 @@ use std::sync::atomic::{Ordering, fence};
 use std::task::Waker;
 use std::time::Duration;
 
+use gopark_net::delay;
+
 use crate::m::M;
 use crate::p::P;
 use crate::warn::warn_later;
@@ -34,6 +36,7 @@ impl Sched {
                 self.counters.reactor_waits.add_shared(1);
                 m.seat.leave();
                 self.poll_reactor(timeout, &mut ready);
+                delay::here("wait_in_reactor: out of the reactor");
                 let _ = m.seat.enter();
                 // Relaxed: a stale value costs a notification.
                 self.poll_until.store(0, Ordering::Relaxed);
@@ -48,6 +51,7 @@ impl Sched {
                     let _ = m.seat.enter();
                 }
             }
+            delay::here("wait_in_reactor: about to get up");
             let claimed = !self.get_up(m, |ms, me| ms.leave_poller(me));
             if claimed {
                 // pairs with: the store in `claim`, which is imminent.
@@ -60,6 +64,7 @@ impl Sched {
                 return;
             }
             if !ready.is_empty() || self.may_rise(m) {
+                delay::here("wait_in_reactor: got up");
                 if let Some(index) = self.idle.take(m.last_p.get()) {
                     self.idle.resign_poller();
                     self.install(m, index, false);
@@ -103,6 +108,7 @@ impl Sched {
         loop {
             let until = self.next_timer(false);
             self.poll_until.store(until, Ordering::Relaxed);
+            delay::here("publish_poll_until: published");
             fence(Ordering::SeqCst); // StoreLoad; pairs with: the one in `timer_left_behind`.
             if self.next_timer(false) >= until {
                 return (until != u64::MAX).then(|| self.until_tick(until));
@@ -113,6 +119,7 @@ impl Sched {
     /// A thread that will not fire it leaves a timer that is due at `tick`: step (b) and (c).
     pub(super) fn timer_left_behind(&self, tick: u64) {
         fence(Ordering::SeqCst); // StoreLoad; pairs with: the one in `publish_poll_until`.
+        delay::here("timer_left_behind: timer published");
         if tick < self.poll_until.load(Ordering::Relaxed) {
             self.reactor.notify();
         }
@@ -138,6 +145,7 @@ impl Sched {
             p.pace.begin(p.metrics.polls.get());
         }
         m.seat.leave();
+        delay::here("wake_batch: about to wake");
         m.batching.set(true);
         wake_each(ready.drain(..));
         m.batching.set(false);
@@ -158,6 +166,7 @@ impl Sched {
     /// Sees to it that somebody waits in the reactor, for a P was given up by an M that does not come to
     /// it itself.
     pub(super) fn ensure_poller(&self) {
+        delay::here("ensure_poller: about to ask");
         if self.lacks_poller() && !self.wake_without_p() {
             self.start_without_p(false);
         }

@@ -30,6 +30,8 @@ use std::sync::atomic::{Ordering, fence};
 use std::thread::Thread;
 use std::time::{Duration, Instant};
 
+use gopark_net::delay;
+
 use crate::m::M;
 use crate::p::P;
 
@@ -76,6 +78,7 @@ impl Sched {
                 let index = p.index();
                 m.last_p.set(index);
                 self.put_p(index, m.spinning.replace(false));
+                delay::here("park: its P is idle");
                 // "Submit against park", step (c). Whoever takes the P by this spins, and so nobody
                 // does it while another spins: that one owes the look.
                 if self.tasks_visible() || (m.may_block() && self.jobs_visible()) {
@@ -96,6 +99,7 @@ impl Sched {
             // No thread can be had: then this one runs what it must.
             m.keep_aloof_no_more();
         }
+        delay::here("park: nothing found");
         if m.has_bound() || self.work_is_orphaned(m) {
             self.sit_down(m);
             return true;
@@ -130,6 +134,7 @@ impl Sched {
 
     fn wait_on_parker(&self, m: &M) -> bool {
         self.publish_timers(m.last_p.get());
+        delay::here("wait_on_parker: timers announced");
         // The poller, another, may move a clock that is paused now.
         self.section_ended();
         let mut surplus = false;
@@ -190,8 +195,10 @@ impl Sched {
     /// Enters `IdleMs`.
     pub(super) fn lie_down(&self, m: &M, enter: impl FnOnce(&mut IdleMs, MPtr)) {
         m.parked.store(true, Ordering::Relaxed);
+        delay::here("lie_down: about to enter IdleMs");
         enter(&mut self.idle_ms(), MPtr(m));
         fence(Ordering::SeqCst); // StoreLoad; pairs with: the fence in `M::set_bound_ready`.
+        delay::here("lie_down: in IdleMs");
     }
 
     /// Leaves `IdleMs` by itself; false if somebody has claimed the M.
@@ -199,6 +206,7 @@ impl Sched {
         let left = leave(&mut self.idle_ms(), MPtr(m));
         if left {
             m.parked.store(false, Ordering::Relaxed);
+            delay::here("get_up: by itself");
         }
         left
     }
@@ -377,6 +385,7 @@ pub(super) struct Claimed(Option<Thread>);
 impl Claimed {
     pub(super) fn unpark(self) {
         if let Some(thread) = self.0 {
+            delay::here("unpark: claimed");
             thread.unpark();
         }
     }

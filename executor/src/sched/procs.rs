@@ -28,6 +28,8 @@
 use std::sync::atomic::{AtomicUsize, Ordering, fence};
 use std::sync::{Mutex, MutexGuard, OnceLock};
 
+use gopark_net::delay;
+
 use super::idle::MAX_PROCS;
 use super::{Sched, lock};
 use crate::m::M;
@@ -156,6 +158,7 @@ impl Sched {
     /// `spinning` with it has stopped. As with `Idle::park`, the caller looks at the queues afterwards.
     pub(super) fn put_p(&self, index: usize, spinning: bool) {
         self.idle.park(index, spinning);
+        delay::here("put_p: idle");
         // The resize race, step (c): any P, for the count may stand for another than the bit.
         if self.idle_surplus().is_some() {
             self.reap();

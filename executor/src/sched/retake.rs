@@ -5,6 +5,8 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use gopark_net::delay;
+
 use crate::m::{M, summons};
 use crate::p::P;
 use crate::sysmon::watch::{Cause, SLICE, Scene};
@@ -66,6 +68,7 @@ impl Sched {
     /// The monitor owns `p`, which it took from its M: gives it to another.
     pub(crate) fn pass_on(&self, p: &P) {
         p.pace.end(p.metrics.polls.get());
+        delay::here("pass_on: the monitor owns a P");
         self.hand_over(p.index(), false);
     }
 

@@ -21,7 +21,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, Wake, Waker};
 use std::thread::Thread;
 
-use gopark_net::note;
+use gopark_net::{delay, note};
 
 use crate::current;
 use crate::m::M;
@@ -111,6 +111,7 @@ impl<'a> Seated<'a> {
 impl Drop for Seated<'_> {
     fn drop(&mut self) {
         let (m, sched) = (self.m, self.m.sched());
+        delay::here("root: done");
         if m.seat.is_inside() {
             m.seat.leave();
         }
@@ -141,6 +142,7 @@ fn block_on_nested<F: Future>(m: &M, mut future: Pin<&mut F>) -> F::Output {
         if parker.woken.swap(false, Ordering::Acquire) {
             continue;
         }
+        delay::here("nested root: about to block");
         let _blocked = Blocked::begin(m);
         m.sched().ensure_poller();
         while !parker.woken.swap(false, Ordering::Acquire) {

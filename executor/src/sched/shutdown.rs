@@ -19,6 +19,8 @@ use std::sync::Arc;
 use std::sync::atomic::{Ordering, fence};
 use std::time::{Duration, Instant};
 
+use gopark_net::delay;
+
 use crate::current;
 use crate::g::Shard;
 use crate::m::M;
@@ -38,6 +40,7 @@ impl Sched {
         self.presence.close();
         drop(lock(&self.living).take());
         self.closing.store(true, Ordering::Relaxed);
+        delay::here("close: closing");
         fence(Ordering::SeqCst); // StoreLoad; pairs with: the ones in `spawn` and `lie_down`.
         self.wake_all();
         let m = current::m();
@@ -101,6 +104,7 @@ impl Sched {
         // and its task in its slot.
         fence(Ordering::SeqCst);
         self.shards().for_each(Shard::abort_all);
+        delay::here("sweep: all were aborted");
         while let Some(task) = self.globq.pop() {
             self.cancel(task);
         }
@@ -114,6 +118,7 @@ impl Sched {
         }
         // An idle P's `runnext` can only be had with the P.
         let taken: Vec<usize> = std::iter::from_fn(|| self.idle.take(0)).collect();
+        delay::here("sweep: owns the idle Ps");
         for index in taken {
             while let Some(task) = self.ps.get(index).runq.pop(|| true) {
                 self.cancel(task);
@@ -129,6 +134,7 @@ impl Sched {
         for timers in self.all_timers() {
             timers.close(&mut ready);
         }
+        delay::here("silence: about to end the reactor");
         self.reactor.shutdown();
         // Relaxed: a stale value costs an attendant one more look.
         self.silent.store(true, Ordering::Relaxed);

@@ -9,7 +9,7 @@ use std::sync::atomic::{Ordering, fence};
 use std::task::{Context, Poll};
 
 use async_task::WithInfo;
-use gopark_net::note;
+use gopark_net::{delay, note};
 
 use crate::current;
 use crate::g::{Harness, JoinHandle, Meta, RawTask, Runnable, Shard};
@@ -33,6 +33,7 @@ where
     // SAFETY: (1) the future is Send and 'static, and so is the schedule function, which captures
     // nothing.
     let (runnable, handle) = unsafe { make(future, meta, schedule) };
+    delay::here("spawn: made");
     if !sched.admit(&runnable, handle.raw()) {
         sched.cancel(runnable);
         return handle;
@@ -182,6 +183,7 @@ impl Sched {
             return false;
         }
         publish(runnable, raw);
+        delay::here("admit: published");
         fence(Ordering::SeqCst); // StoreLoad; pairs with: the ones in `close` and `sweep`.
         let closing = self.is_closing();
         if closing {

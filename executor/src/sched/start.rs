@@ -5,6 +5,8 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use gopark_net::delay;
+
 use crate::m::M;
 use crate::runtime::EnteredSched;
 use crate::warn::warn_later;
@@ -24,6 +26,7 @@ impl Sched {
     /// none, and the P is idle again.
     pub(super) fn start_m(&self, index: usize, spinning: bool) -> bool {
         let (mut index, mut spinning) = (index, spinning);
+        delay::here("start_m: P taken");
         loop {
             if self.wake_with_p(index, spinning) {
                 return true;
@@ -44,6 +47,7 @@ impl Sched {
             // down", steps (1) and (2). What nobody can steal from this P goes to where all look.
             self.empty(index);
             self.put_p(index, spinning);
+            delay::here("start_m: its P is idle");
             self.publish_timers(index);
             if !self.has_idle_m() || !self.work_visible() {
                 return false;
@@ -144,6 +148,7 @@ impl Sched {
     /// work that it holds.
     pub(super) fn hand_over(&self, index: usize, spinning: bool) -> bool {
         let p = self.ps.get(index);
+        delay::here("hand_over: owns the P");
         // Whatever `find` could find is a reason to start an M.
         let has_work = !p.runq.is_empty() || !self.globq.is_empty() || self.jobs_visible();
         // Asked once: who is served meanwhile does not come back for what is left in the P.
@@ -156,10 +161,12 @@ impl Sched {
             self.empty(index);
         }
         self.put_p(index, spinning);
+        delay::here("hand_over: its P is idle");
         self.publish_timers(index);
         if self.work_visible() {
             self.wakep();
         }
+        delay::here("hand_over: nobody may poll");
         self.ensure_poller();
         true
     }
@@ -193,6 +200,7 @@ pub(super) enum Start {
 /// The life of a worker thread.
 fn work(sched: Arc<Sched>, start: Start) {
     sched.presence.started(Some(Kind::Worker));
+    delay::here("work: a thread has begun");
     let entered = Box::pin(EnteredSched::new(&sched));
     entered.as_ref().enter();
     // A panicking hook must not take the P away; the panic hook has reported it.
@@ -214,6 +222,7 @@ fn work(sched: Arc<Sched>, start: Start) {
     sched.speak(&m);
     sched.drop_locals(&m);
     let _ = m.seat.enter();
+    delay::here("work: about to give up its P");
     sched.handoff(&m);
     crate::current::set_m(outer);
     sched.delist(&m);

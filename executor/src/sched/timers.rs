@@ -9,6 +9,8 @@ use std::sync::Arc;
 use std::task::Waker;
 use std::time::Duration;
 
+use gopark_net::delay;
+
 use crate::current;
 use crate::m::M;
 use crate::p::P;
@@ -39,6 +41,7 @@ impl Sched {
     /// Fires what is due of `timers`, from scheduler code.
     pub(super) fn fire(&self, m: &M, p: &P, timers: &Timers) {
         let now = self.clock.now_tick();
+        delay::here("fire: the time was read");
         if timers.next() > now {
             return;
         }
@@ -70,6 +73,7 @@ impl Sched {
             return;
         }
         let now = self.clock.now_tick();
+        delay::here("collect_due_timers: the time was read");
         for timers in self.all_timers() {
             if timers.next() <= now {
                 let before = ready.len();
@@ -132,6 +136,7 @@ impl Sched {
         }
         let next = self.next_timer(true);
         if next != u64::MAX {
+            delay::here("auto_advance: about to jump");
             self.clock.auto_advance_to(next);
             self.collect_due_timers(ready);
         }

@@ -13,6 +13,8 @@
 
 use std::sync::atomic::{Ordering, fence};
 
+use gopark_net::delay;
+
 use crate::m::M;
 
 use super::Sched;
@@ -33,6 +35,7 @@ impl Sched {
     /// closes.
     pub(super) fn wait_for_p(&self, m: &M) {
         self.lie_down(m, |ms, me| ms.waiting.push_back(me));
+        delay::here("wait_for_p: about to count itself");
         self.wanted.fetch_add(1, Ordering::Relaxed);
         fence(Ordering::SeqCst); // StoreLoad; pairs with: the one at the end of `Idle::park`.
         self.serve_waiting();
@@ -40,6 +43,7 @@ impl Sched {
             self.wanted.fetch_sub(1, Ordering::Relaxed);
             return;
         }
+        delay::here("wait_for_p: about to sleep");
         self.sleep_until_claimed(m, None);
         self.wanted.fetch_sub(1, Ordering::Relaxed);
         self.after_claim(m);

@@ -5,6 +5,8 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use gopark_net::delay;
+
 use super::bell::Wants;
 use super::crowd::{self, Crowd};
 use super::report;
@@ -366,6 +368,7 @@ impl<'a> Monitor<'a> {
             return;
         }
         sched.begin_stall(&patient.m);
+        delay::here("retake: about to take a P");
         let Some(retake) = patient.m.seat.retake(p.into()) else {
             sched.undo_stall(&patient.m);
             patient.m.pulse.unclaim_block(beat.block);

@@ -29,7 +29,7 @@ use super::{
     wheel::{Progress, Wheel},
 };
 use crate::primitive::{
-    MODEL,
+    MODEL, delay,
     sync::{
         Mutex, MutexGuard,
         atomic::{AtomicU64, Ordering},
@@ -115,6 +115,7 @@ impl LockedWheel {
             });
             self.publish(&locked.wheel);
             drop(locked);
+            delay::here("fire: between two batches");
             if progress == Progress::Done {
                 return;
             }
