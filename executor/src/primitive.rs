@@ -92,6 +92,39 @@ pub(crate) fn must_tell_of_refusal() -> bool {
     REFUSED.load(Ordering::Relaxed) && !TOLD.swap(true, Ordering::Relaxed)
 }
 
+/// Waits for another thread that is in the midst of a few instructions, and may be off CPU.
+///
+/// It looks again at once some times, and then naps. To yield would be no better where the machine is idle,
+/// and where it is busy would give a whole time slice away each time, to threads that have nothing to do
+/// with it. Who has napped is run soon.
+#[derive(Debug, Default)]
+pub(crate) struct Backoff {
+    looks: u32,
+}
+
+impl Backoff {
+    const SPINS: u32 = 64;
+    const NAP: Duration = Duration::from_micros(20);
+    const DOUBLED: u32 = 5;
+
+    /// Before the next look.
+    pub(crate) fn wait(&mut self) {
+        self.looks += 1;
+        if self.looks < Self::SPINS {
+            hint::spin_loop();
+        } else {
+            let doubled = (self.looks - Self::SPINS).min(Self::DOUBLED);
+            std::thread::sleep(Self::NAP * (1 << doubled));
+        }
+    }
+
+    /// The same for who has looked often already.
+    pub(crate) fn nap(&mut self) {
+        self.looks = self.looks.max(Self::SPINS - 1);
+        self.wait();
+    }
+}
+
 /// A word that its owner alone writes, and at which others may glance, to no obligation.
 #[derive(Debug, Default)]
 #[repr(transparent)]
@@ -137,10 +170,6 @@ pub(crate) mod sync {
 
 pub(crate) mod hint {
     pub(crate) use std::hint::spin_loop;
-}
-
-pub(crate) mod thread {
-    pub(crate) use std::thread::yield_now;
 }
 
 pub(crate) mod cell {

@@ -2,7 +2,8 @@
 
 mod chan_support;
 
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use chan_support::{CAPACITIES, alarm, channel, every_kind, rounds};
@@ -166,4 +167,65 @@ fn a_wait_within_a_wait_has_a_parker_of_its_own() {
             } => assert_eq!(got, 3),
         }
     });
+}
+
+/// Rounds of a question and its answer between two threads, and how long they took.
+fn rounds_of(ask: impl Fn(usize), mut answer: impl FnMut() + Send) -> Duration {
+    const ROUNDS: usize = 100;
+    std::thread::scope(|scope| {
+        scope.spawn(move || (0..ROUNDS).for_each(|_| answer()));
+        let start = Instant::now();
+        (0..ROUNDS).for_each(ask);
+        start.elapsed()
+    })
+}
+
+/// Where others compute on every processor, a thread that lets others run gives a time slice away each time.
+#[test]
+fn threads_that_wait_for_each_other_on_a_busy_machine_do_not_give_their_time_away() {
+    let _alarm = alarm();
+    let (to, from) = chan::bounded(1);
+    let (back, answers) = chan::bounded(1);
+    let (std_to, std_from) = std::sync::mpsc::sync_channel(1);
+    let (std_back, std_answers) = std::sync::mpsc::sync_channel(1);
+    let std_from = Mutex::new(std_from);
+    let done = AtomicBool::new(false);
+    let (mut ours, mut theirs) = (Duration::ZERO, Duration::ZERO);
+    std::thread::scope(|scope| {
+        for _ in 0..2 * std::thread::available_parallelism().map_or(1, usize::from) {
+            scope.spawn(|| {
+                while !done.load(Ordering::Relaxed) {
+                    std::hint::spin_loop();
+                }
+            });
+        }
+        // By turns, so that both meet the same noise.
+        for _ in 0..10 {
+            ours += rounds_of(
+                |n| {
+                    to.send_blocking(n).unwrap();
+                    assert_eq!(answers.recv_blocking(), Ok(n));
+                },
+                || back.send_blocking(from.recv_blocking().unwrap()).unwrap(),
+            );
+            theirs += rounds_of(
+                |n| {
+                    std_to.send(n).unwrap();
+                    assert_eq!(std_answers.recv(), Ok(n));
+                },
+                || {
+                    std_back
+                        .send(std_from.lock().unwrap().recv().unwrap())
+                        .unwrap()
+                },
+            );
+        }
+        done.store(true, Ordering::Relaxed);
+    });
+    println!("{ours:?}, by std's {theirs:?}");
+    // It was twenty times as long, some ten seconds. One yield in a while finds out.
+    assert!(
+        ours < 4 * theirs + Duration::from_secs(1),
+        "{ours:?}, std's: {theirs:?}"
+    );
 }

@@ -104,8 +104,21 @@ pub(crate) mod hint {
     pub(crate) use loom::hint::spin_loop;
 }
 
-pub(crate) mod thread {
-    pub(crate) use loom::thread::yield_now;
+/// The other thread's turn.
+#[derive(Debug, Default)]
+pub(crate) struct Backoff {
+    looks: u32,
+}
+
+impl Backoff {
+    pub(crate) fn wait(&mut self) {
+        self.looks += 1;
+        loom::thread::yield_now();
+    }
+
+    pub(crate) fn nap(&mut self) {
+        self.wait();
+    }
 }
 
 pub(crate) mod cell {

@@ -6,8 +6,8 @@
 use std::cell::Cell;
 use std::future::Future;
 use std::pin::{Pin, pin};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll, Wake, Waker};
 use std::thread::{self, Thread};
 use std::time::{Duration, Instant};
@@ -22,6 +22,56 @@ use crate::task::block_eager;
 /// How often a thread lets others run before it parks: the peer may be about to answer, and to park and
 /// be unparked costs 40 us. A guess.
 const YIELDS: u32 = 16;
+
+/// A yield that takes longer has given a time slice to somebody who computes, where a thread that was parked
+/// would have been woken before that one.
+const SLICE: Duration = Duration::from_micros(50);
+
+/// After that no thread of the process yields here for so many times as long as it took: what yields cost on a
+/// busy machine is a hundredth of the time.
+const REPAID: u64 = 100;
+
+/// Until when nobody yields, in nanoseconds after the first look. It publishes nothing but itself.
+static NO_YIELD_BEFORE: AtomicU64 = AtomicU64::new(0);
+
+/// The yields of one wait.
+struct Yields {
+    left: u32,
+    now: u64,
+}
+
+impl Yields {
+    fn begin() -> Self {
+        let now = nanoseconds();
+        let left = if now < NO_YIELD_BEFORE.load(Ordering::Relaxed) {
+            0
+        } else {
+            YIELDS
+        };
+        Self { left, now }
+    }
+
+    /// Lets others run; false if it is time to park.
+    fn yield_once(&mut self) -> bool {
+        let Some(left) = self.left.checked_sub(1) else {
+            return false;
+        };
+        self.left = left;
+        thread::yield_now();
+        let before = std::mem::replace(&mut self.now, nanoseconds());
+        let took = self.now.saturating_sub(before);
+        if u128::from(took) > SLICE.as_nanos() {
+            self.left = 0;
+            NO_YIELD_BEFORE.store(self.now + REPAID * took, Ordering::Relaxed);
+        }
+        true
+    }
+}
+
+fn nanoseconds() -> u64 {
+    static START: OnceLock<Instant> = OnceLock::new();
+    START.get_or_init(Instant::now).elapsed().as_nanos() as u64
+}
 
 struct Parker {
     thread: Thread,
@@ -74,13 +124,12 @@ pub(crate) fn wait_until<F: Future>(
     let mut cx = Context::from_waker(&waker);
     let exempt = note::exempt();
     let mut polled = future.as_mut().poll(&mut cx);
-    for _ in 0..YIELDS {
-        if polled.is_ready() {
-            break;
-        }
-        thread::yield_now();
-        if parker.take() {
-            polled = future.as_mut().poll(&mut cx);
+    if polled.is_pending() {
+        let mut yields = Yields::begin();
+        while polled.is_pending() && yields.yield_once() {
+            if parker.take() {
+                polled = future.as_mut().poll(&mut cx);
+            }
         }
     }
     let result = match polled {

@@ -34,10 +34,8 @@
 //! *remote free against reserve*: a Treiber stack from which the owner only ever takes everything,
 //! so there is no ABA.
 
-use crate::primitive::hint::spin_loop;
 use crate::primitive::sync::atomic::{AtomicPtr, AtomicU32, AtomicUsize, Ordering};
-use crate::primitive::thread::yield_now;
-use crate::primitive::{MODEL, alloc_slots, free_slots};
+use crate::primitive::{Backoff, MODEL, alloc_slots, free_slots};
 
 /// Set in a slot while a walker looks at its task.
 const VISITED: usize = 0b10;
@@ -142,18 +140,13 @@ impl Registry {
 
     #[cold]
     fn remove_slow(slot: &AtomicUsize, live: usize) {
-        let mut spins = 0_u32;
+        let mut backoff = Backoff::default();
         // A visit is a few instructions long, but its thread may be off CPU.
         while slot
             .compare_exchange_weak(live, VACANT, Ordering::AcqRel, Ordering::Relaxed)
             .is_err()
         {
-            spins += 1;
-            if spins % 64 == 0 || MODEL {
-                yield_now();
-            } else {
-                spin_loop();
-            }
+            backoff.wait();
         }
     }
 

@@ -19,6 +19,7 @@ use gopark_net::{delay, note};
 
 use crate::current;
 use crate::m::M;
+use crate::primitive::Backoff;
 use crate::sysmon::bell::Wants;
 
 use super::Sched;
@@ -140,8 +141,9 @@ impl Sched {
                 break;
             }
             // The monitor was first, and is about to take the P.
+            let mut backoff = Backoff::default();
             while !m.seat.is_vacant() && m.pulse.is_claimed() {
-                std::thread::yield_now();
+                backoff.wait();
             }
         }
         self.section_ended();

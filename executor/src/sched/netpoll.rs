@@ -21,6 +21,7 @@ use gopark_net::delay;
 
 use crate::m::M;
 use crate::p::P;
+use crate::primitive::Backoff;
 use crate::warn::warn_later;
 
 use super::{Sched, Timeout};
@@ -55,8 +56,9 @@ impl Sched {
             let claimed = !self.get_up(m, |ms, me| ms.leave_poller(me));
             if claimed {
                 // pairs with: the store in `claim`, which is imminent.
+                let mut backoff = Backoff::default();
                 while !m.claimed.swap(false, Ordering::Acquire) {
-                    std::hint::spin_loop();
+                    backoff.wait();
                 }
                 self.idle.resign_poller();
                 self.after_claim(m);

@@ -24,6 +24,7 @@ use gopark_net::delay;
 use crate::current;
 use crate::g::Shard;
 use crate::m::M;
+use crate::primitive::Backoff;
 use crate::runtime::EnteredSched;
 
 use super::attend::PAUSE;
@@ -150,13 +151,14 @@ impl Sched {
 
     /// Drops the futures of the tasks bound to `m`, on its thread, out of scheduler code.
     pub(super) fn drop_locals(&self, m: &M) {
+        let mut backoff = Backoff::default();
         while !m.local_shard().is_empty() {
             m.local_shard().abort_all();
             while let Some(task) = m.next_local() {
                 self.cancel(task);
             }
             // A thread that is about to push one of them needs a moment.
-            std::thread::yield_now();
+            backoff.wait();
         }
     }
 }
