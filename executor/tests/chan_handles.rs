@@ -148,3 +148,15 @@ fn handles_and_futures_can_be_sent_and_shared() {
     shared(&rx.downgrade());
     assert!(format!("{tx:?} {rx:?}").contains("Sender"));
 }
+
+#[test]
+fn handles_may_be_used_across_a_panic() {
+    let (tx, rx) = chan::bounded(2);
+    let panicked = std::panic::catch_unwind(|| {
+        tx.try_send(std::cell::Cell::new(1)).unwrap();
+        assert_eq!(rx.try_recv().unwrap().get(), 2);
+    });
+    assert!(panicked.is_err());
+    tx.try_send(std::cell::Cell::new(3)).unwrap();
+    assert_eq!(rx.try_recv().unwrap().get(), 3);
+}

@@ -1,6 +1,7 @@
 //! The sending half.
 
 use std::fmt;
+use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
@@ -378,6 +379,10 @@ impl<T> Drop for Sender<T> {
         }
     }
 }
+
+/// A message is put in whole or not at all, also if a waker panics.
+impl<T> UnwindSafe for Sender<T> {}
+impl<T> RefUnwindSafe for Sender<T> {}
 
 impl<T> Reach<T> for Sender<T> {
     fn chan(&self) -> &Chan<T> {
