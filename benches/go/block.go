@@ -91,10 +91,11 @@ func stall(message []byte, nap func(*syscall.Timespec) syscall.Errno) {
 	}
 }
 
-func stallCompute(millis int) float64 {
+// So many tasks for each processor compute and never yield.
+func stallCompute(millis, each int) float64 {
 	duration := time.Duration(millis) * time.Millisecond
 	return lateness(func() {
-		atOnce(runtime.GOMAXPROCS(0), func() { compute(duration) })
+		atOnce(each*runtime.GOMAXPROCS(0), func() { compute(duration) })
 	})
 }
 

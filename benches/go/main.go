@@ -39,7 +39,8 @@ var workloads = map[string]func(size int) float64{
 	"block_yield":     blockYield,
 	"stall_sleep":     func(millis int) float64 { return stallSleep(millis, unmarkedNap) },
 	"stall_block":     func(millis int) float64 { return stallSleep(millis, markedNap) },
-	"stall_compute":   stallCompute,
+	"stall_compute":   func(millis int) float64 { return stallCompute(millis, 1) },
+	"stall_hogs":      func(millis int) float64 { return stallCompute(millis, 2) },
 	"read_at":         readAt,
 	"mem_idle_task":   memIdleTask,
 	"idle_cpu":        idleCPU,
@@ -50,6 +51,8 @@ var workloads = map[string]func(size int) float64{
 var servers = map[string]func(message []byte){
 	"echo":             func([]byte) {},
 	"stall_echo":       func(message []byte) { stall(message, unmarkedNap) },
+	"stall_rate":       func(message []byte) { stall(message, unmarkedNap) },
+	"stall_p90":        func(message []byte) { stall(message, unmarkedNap) },
 	"stall_echo_block": func(message []byte) { stall(message, markedNap) },
 }
 

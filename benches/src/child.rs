@@ -87,6 +87,8 @@ pub fn run(arguments: &[String]) -> io::Result<f64> {
             let load = match work {
                 load::WORK => load::ns_per_round_trip,
                 stall::WORK => stall::p99_ms,
+                stall::WORK_RATE => stall::slowdown,
+                stall::WORK_P90 => stall::p90_ms,
                 _ => return Err(unknown(&arguments)),
             };
             raise_open_files()?;

@@ -13,7 +13,9 @@ use std::time::Duration;
 
 use gopark::net::{TcpListener, TcpStream};
 use gopark::runtime::{Runtime, StallPolicy};
-use proof_support::blocking::{Computing, Gate, Way, compute, until, wait, with_policy};
+use proof_support::blocking::{
+    Computing, Gate, Way, compute, processor_time, until, wait, with_policy,
+};
 use proof_support::{Bell, Counter, alarm, current, multi};
 
 /// A socket of the runtime and a socket of std, connected.
@@ -161,6 +163,41 @@ fn two_tasks_that_wake_each_other_give_way_at_the_end_of_their_time_slice() {
     }
     assert_eq!(third.polls.load(Ordering::SeqCst), 7, "both see the end");
     assert_eq!(ran.load(Ordering::SeqCst), ended_at.load(Ordering::SeqCst));
+}
+
+/// A task in the queue behind two that compute is not kept waiting for two time slices: the second of them comes
+/// from the place of the first, and is expected to compute, too.
+#[test]
+#[cfg(target_os = "linux")]
+fn the_next_task_of_a_place_that_computes_gets_no_time_slice_of_its_own() {
+    let _alarm = alarm();
+    let runtime = multi(1);
+    let over = Arc::new(AtomicBool::new(false));
+    let used = [(); 2].map(|()| Arc::new(AtomicUsize::new(0)));
+    let waits = runtime.spawn(async move {
+        for used in used.clone() {
+            let over = over.clone();
+            drop(gopark::spawn(async move {
+                let start = processor_time();
+                while !over.load(Ordering::Relaxed) {
+                    let micros = (processor_time() - start).as_micros();
+                    used.store(micros as usize, Ordering::Relaxed);
+                }
+            }));
+        }
+        let last = gopark::spawn(async move {
+            // To the end of the queue.
+            gopark::yield_now().await;
+            over.store(true, Ordering::Relaxed);
+            used.map(|used| used.load(Ordering::Relaxed))
+        });
+        last.await.unwrap()
+    });
+    let mut used = wait(waits).unwrap();
+    used.sort_unstable();
+    // The least of both, for the other may have gone on computing without a processor for as long.
+    assert!(used[0] < 10_000, "{used:?} us; a time slice is 10,000");
+    assert_eq!(runtime.handle().metrics().retakes_computing, 2);
 }
 
 #[test]

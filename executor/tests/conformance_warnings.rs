@@ -8,7 +8,7 @@ use std::thread;
 use std::time::Duration;
 
 use gopark::runtime::{Builder, StallPolicy};
-use proof_support::blocking::{compute, until, wait, with_policy};
+use proof_support::blocking::{until, use_processor, wait, with_policy};
 use proof_support::{alarm, child, multi};
 
 /// What a child that runs the test `name` writes to its standard error.
@@ -28,7 +28,7 @@ fn stall_everywhere(policy: StallPolicy) {
             let sleeper = gopark::spawn(async { thread::sleep(Duration::from_millis(30)) });
             sleeper.await.unwrap();
         });
-        let computer = runtime.spawn(async { compute(Duration::from_millis(50)) });
+        let computer = runtime.spawn(async { use_processor(Duration::from_millis(50)) });
         let waits = runtime.spawn(async {});
         wait(computer).unwrap();
         wait(waits).unwrap();

@@ -45,7 +45,7 @@ pub(super) trait Messages {
     fn answered(&mut self, slot: usize);
 }
 
-struct Plain;
+pub(super) struct Plain;
 
 impl Messages for Plain {
     fn next(&mut self, _: usize) -> u8 {
@@ -95,7 +95,7 @@ impl Load {
     pub(super) fn exchange(
         &mut self,
         count: usize,
-        messages: &mut impl Messages,
+        messages: &mut (impl Messages + ?Sized),
     ) -> io::Result<()> {
         let first = count.min(self.connections.len());
         for (slot, connection) in self.connections[..first].iter_mut().enumerate() {

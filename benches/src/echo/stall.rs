@@ -10,7 +10,7 @@ use std::net::SocketAddr;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::load::{Load, Messages, PLAIN};
+use super::load::{Load, Messages, PLAIN, Plain};
 use super::server::RtServer;
 use super::{boxed, in_go, loaded};
 use crate::peer::Peer;
@@ -19,6 +19,10 @@ use crate::workload::{Group, Lab, Session, Spec, Target};
 
 /// The name of this load as a child's work.
 pub const WORK: &str = "stall-load";
+/// That of the load for [`SPEC_RATE`], and of the one for [`SPEC_P90`].
+pub const WORK_RATE: &str = "stall-load-rate";
+/// See [`WORK_RATE`].
+pub const WORK_P90: &str = "stall-load-p90";
 
 const CONNECTIONS: usize = 64;
 
@@ -53,17 +57,63 @@ pub const SPEC_BLOCK: Spec = Spec {
     ..SPEC
 };
 
+/// What the others lose by it: the time of all messages, against that of as many of which none blocks. Size: messages.
+pub const SPEC_RATE: Spec = Spec {
+    name: "stall_rate",
+    unit: "times as long",
+    about: "the same, the time of all messages, relative to the same server's time for as many plain ones \
+            just before",
+    target: Some(Target::Bound(1.0 / 0.92)),
+    ..SPEC
+};
+
+/// How long nine in ten of the others take.
+pub const SPEC_P90: Spec = Spec {
+    name: "stall_p90",
+    about: "the same, 90th percentile of the others' latency",
+    target: Some(Target::Bound(0.6)),
+    ..SPEC
+};
+
+/// Starts `peer`'s server for [`SPEC_RATE`].
+///
+/// # Errors
+///
+/// Fails where the server cannot be started.
+pub fn open_rate(spec: &Spec, lab: &Lab, peer: Peer) -> io::Result<Option<Session>> {
+    open_unmarked(spec, lab, peer, WORK_RATE)
+}
+
+/// Starts `peer`'s server for [`SPEC_P90`].
+///
+/// # Errors
+///
+/// Fails where the server cannot be started.
+pub fn open_p90(spec: &Spec, lab: &Lab, peer: Peer) -> io::Result<Option<Session>> {
+    open_unmarked(spec, lab, peer, WORK_P90)
+}
+
 /// Starts `peer`'s server for [`SPEC`].
 ///
 /// # Errors
 ///
 /// Fails where the server cannot be started.
 pub fn open(spec: &Spec, lab: &Lab, peer: Peer) -> io::Result<Option<Session>> {
+    open_unmarked(spec, lab, peer, WORK)
+}
+
+/// Starts `peer`'s server whose handlers block unmarked, for a load of that name.
+fn open_unmarked(
+    spec: &Spec,
+    lab: &Lab,
+    peer: Peer,
+    work: &'static str,
+) -> io::Result<Option<Session>> {
     let server = match peer {
         Peer::Go => in_go(lab, spec.name)?,
         _ => with_runtime!(peer, R => boxed(RtServer::<R>::start(unmarked)?)),
     };
-    Ok(server.map(|server| loaded(server, WORK, CONNECTIONS, lab.program.clone())))
+    Ok(server.map(|server| loaded(server, work, CONNECTIONS, lab.program.clone())))
 }
 
 /// Starts `peer`'s server for [`SPEC_BLOCK`].
@@ -98,6 +148,42 @@ fn marked<R: Blocks>(message: &[u8]) {
 ///
 /// Fails where a connection fails or the server closes one.
 pub fn p99_ms(address: SocketAddr, connections: usize, count: usize) -> io::Result<f64> {
+    percentile_ms(address, connections, count, 99)
+}
+
+/// The same, of the 90th percentile.
+///
+/// # Errors
+///
+/// Fails where a connection fails or the server closes one.
+pub fn p90_ms(address: SocketAddr, connections: usize, count: usize) -> io::Result<f64> {
+    percentile_ms(address, connections, count, 90)
+}
+
+/// How many times as long `count` messages take of which some block as as many plain ones.
+///
+/// # Errors
+///
+/// Fails where a connection fails or the server closes one.
+pub fn slowdown(address: SocketAddr, connections: usize, count: usize) -> io::Result<f64> {
+    let mut load = Load::connect(address, connections)?;
+    let mut time = |messages: &mut dyn Messages| {
+        let start = Instant::now();
+        load.exchange(count, messages)?;
+        io::Result::Ok(start.elapsed().as_secs_f64())
+    };
+    // The first are there to warm everything up.
+    time(&mut Plain)?;
+    let plain = time(&mut Plain)?;
+    Ok(time(&mut Mixed::new(connections))? / plain)
+}
+
+fn percentile_ms(
+    address: SocketAddr,
+    connections: usize,
+    count: usize,
+    percent: usize,
+) -> io::Result<f64> {
     let mut load = Load::connect(address, connections)?;
     let mut messages = Mixed::new(connections);
     load.exchange(count, &mut messages)?;
@@ -107,12 +193,12 @@ pub fn p99_ms(address: SocketAddr, connections: usize, count: usize) -> io::Resu
             "every message blocks: there are too few of them",
         ));
     }
-    Ok(p99(&mut latencies).as_secs_f64() * 1e3)
+    Ok(percentile(&mut latencies, percent).as_secs_f64() * 1e3)
 }
 
-/// The nearest rank: the least value that 99 in 100 do not exceed.
-fn p99(values: &mut [Duration]) -> Duration {
-    let rank = (values.len() * 99).div_ceil(100);
+/// The nearest rank: the least value that so many in 100 do not exceed.
+fn percentile(values: &mut [Duration], percent: usize) -> Duration {
+    let rank = (values.len() * percent).div_ceil(100);
     *values.select_nth_unstable(rank - 1).1
 }
 
@@ -158,10 +244,8 @@ mod tests {
     #[test]
     fn the_99th_percentile_is_the_nearest_rank() {
         let of = |count: u64| {
-            p99(&mut (1..=count)
-                .rev()
-                .map(Duration::from_nanos)
-                .collect::<Vec<_>>())
+            let mut values: Vec<_> = (1..=count).rev().map(Duration::from_nanos).collect();
+            percentile(&mut values, 99)
         };
         assert_eq!(of(1), Duration::from_nanos(1));
         assert_eq!(of(100), Duration::from_nanos(99));

@@ -221,9 +221,18 @@ pub fn all() -> Vec<Entry> {
         timed::<stall::StallSleep>(),
         blocking::<stall::StallBlock>(),
         timed::<stall::StallCompute>(),
+        timed::<stall::StallHogs>(),
         Entry {
             spec: echo::stall::SPEC,
             open: echo::stall::open,
+        },
+        Entry {
+            spec: echo::stall::SPEC_RATE,
+            open: echo::stall::open_rate,
+        },
+        Entry {
+            spec: echo::stall::SPEC_P90,
+            open: echo::stall::open_p90,
         },
         Entry {
             spec: echo::stall::SPEC_BLOCK,

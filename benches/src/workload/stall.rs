@@ -84,6 +84,26 @@ impl Workload for StallCompute {
     }
 }
 
+/// More tasks than there are processors compute and never yield. Size: milliseconds.
+#[derive(Debug)]
+pub struct StallHogs;
+
+impl Workload for StallHogs {
+    const SPEC: Spec = Spec {
+        name: "stall_hogs",
+        about: "worst lateness of a 1 ms ticker while 4 tasks compute for 500 ms each",
+        full: 500,
+        ..StallCompute::SPEC
+    };
+
+    fn run<R: Rt>(rt: &R, size: usize) -> io::Result<Cost> {
+        let duration = Duration::from_millis(size as u64);
+        Ok(rt.run(lateness::<R>(async move {
+            at_once::<R>(2 * PROCS, move || compute(duration)).await;
+        })))
+    }
+}
+
 /// The ticker's worst lateness while `trouble` goes on.
 async fn lateness<R: Rt>(trouble: impl Future<Output = ()> + Send + 'static) -> Cost {
     let stop = Arc::new(AtomicBool::new(false));

@@ -150,7 +150,8 @@ pub enum StallPolicy {
     /// Hands the processor over to another thread, and warns likewise. An off-CPU poll loses a
     /// processor that is needed after 0.2 ms, one that computes after 10 ms, or after 1 ms if another
     /// processor is idle and could do what waits. While a processor is idle, little waits for a poll that stalls, and
-    /// it may take 10 ms longer until the first such poll is found. With this policy processors that only wait for the locks
+    /// it may take 10 ms longer until the first such poll is found. The next polls of tasks that were spawned at the
+    /// same place are given half and a tenth of these times, until none has stalled for a second. With this policy processors that only wait for the locks
     /// of channels, or are woken in vain, are laid off, too, while no fewer polls are made without them.
     HandOff,
 }

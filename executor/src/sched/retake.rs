@@ -66,9 +66,14 @@ impl Sched {
     }
 
     /// The monitor owns `p`, which it took from its M: gives it to another.
-    pub(crate) fn pass_on(&self, p: &P) {
+    pub(crate) fn pass_on(&self, p: &P, cause: Cause) {
         p.pace.end(p.metrics.polls.get());
         delay::here("pass_on: the monitor owns a P");
+        if cause == Cause::Computing {
+            // What was spawned with a hog is a hog, too, most likely. So its timers, which are overdue, and what waits
+            // for all come before what waits in its queue.
+            self.empty(p.index());
+        }
         self.hand_over(p.index(), false);
     }
 

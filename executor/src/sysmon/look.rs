@@ -10,8 +10,11 @@ use gopark_net::delay;
 use super::bell::Wants;
 use super::crowd::{self, Crowd};
 use super::report;
+use super::repute::Repute;
 use super::trace::Trace;
-use super::watch::{Cause, Finding, SLICE, Sight, Watch};
+use super::watch::{
+    Cause, Finding, OFF_CPU_LIMIT, SHORT_OFF_CPU_LIMIT, SHORT_SLICE, SLICE, Sight, Watch,
+};
 use super::{Culprit, Nap, Verdict};
 use crate::g::Site;
 use crate::m::M;
@@ -53,7 +56,7 @@ pub(super) struct Monitor<'a> {
     policy: StallPolicy,
     patients: Vec<Patient>,
     version: Option<usize>,
-    pending: Vec<(Arc<M>, Retake<P>)>,
+    pending: Vec<(Arc<M>, Retake<P>, Cause)>,
     alert_until: Duration,
     /// Until when it is looked at closely, though a P is idle: it was full, or something stalled.
     close_until: Duration,
@@ -70,9 +73,22 @@ pub(super) struct Monitor<'a> {
     reactor_turns: u64,
     unmanned_since: Option<Duration>,
     crowd: Crowd,
+    repute: Repute<Place>,
     /// How often and how long Ms have waited for locks, those that have gone included.
     waits: (u64, Duration),
     trace: Option<Trace>,
+}
+
+/// Where a task was spawned.
+type Place = &'static Location<'static>;
+
+/// The loss of a P.
+#[derive(Clone, Copy)]
+struct Loss {
+    tick: u32,
+    cause: Cause,
+    place: Option<Place>,
+    at: Duration,
 }
 
 /// An M under observation.
@@ -80,7 +96,7 @@ struct Patient {
     m: Arc<M>,
     watch: Watch,
     /// The poll in which it lost its P, and why, while it is stalled for that.
-    lost: Option<(u32, Cause)>,
+    lost: Option<Loss>,
     /// The poll for which a verdict was left, and that for which a retake was refused.
     judged: Option<u32>,
     refused: Option<u32>,
@@ -133,6 +149,7 @@ impl<'a> Monitor<'a> {
             reactor_turns: 0,
             unmanned_since: None,
             crowd: Crowd::new(),
+            repute: Repute::new(),
             waits: (0, Duration::ZERO),
             trace: crate::debug::settings().schedtrace.map(Trace::new),
         }
@@ -217,6 +234,9 @@ impl<'a> Monitor<'a> {
         if sched.is_full() || (round.alive && sched.ps.active() == 1) {
             self.close_until = self.close_until.max(now + FULL_FOR);
         }
+        if sched.idle.view().idle() == 0 && self.repute.any_blocks(now) {
+            return Some(SHORT_OFF_CPU_LIMIT);
+        }
         let is_close = now < self.close_until || self.crowd.is_trying() || round.blocks;
         if round.alive && is_close {
             Some(BUSY_NAP)
@@ -278,21 +298,20 @@ impl<'a> Monitor<'a> {
     }
 
     fn complete_pending(&mut self) {
-        for (m, retake) in std::mem::take(&mut self.pending) {
-            self.complete(m, retake);
+        for (m, retake, cause) in std::mem::take(&mut self.pending) {
+            self.complete(m, retake, cause);
         }
     }
 
-    fn complete(&mut self, m: Arc<M>, retake: Retake<P>) {
+    fn complete(&mut self, m: Arc<M>, retake: Retake<P>, cause: Cause) {
         match retake.complete(&m.seat) {
             // SAFETY: (1) Ps live as long as the `Sched`; (2) the retake is complete, so it is ours.
-            Ok(p) => self.sched.pass_on(unsafe { p.as_ref() }),
-            Err(retake) => self.pending.push((m, retake)),
+            Ok(p) => self.sched.pass_on(unsafe { p.as_ref() }, cause),
+            Err(retake) => self.pending.push((m, retake, cause)),
         }
     }
 
     fn examine(&mut self, at: usize, now: Duration, round: &mut Round) {
-        let slice = self.slice();
         let was_calm = self.was_calm;
         let patient = &mut self.patients[at];
         let (p, rt) = patient.m.seat.glance();
@@ -300,6 +319,9 @@ impl<'a> Monitor<'a> {
         patient.compare(&beat, p.is_some(), now, round);
         let Some(p) = p else {
             patient.watch.forget();
+            if let Some(place) = patient.hogs_still(now) {
+                self.repute.has_computed(place, now);
+            }
             return;
         };
         round.alive = true;
@@ -312,6 +334,11 @@ impl<'a> Monitor<'a> {
         if self.policy != StallPolicy::Off && patient.outstays_slice(p, now) {
             sched.end_slice(&patient.m);
         }
+        let place = place(&beat);
+        let computes = place.is_some_and(|place| self.repute.computes(&place, now));
+        let blocks = place.is_some_and(|place| self.repute.blocks(&place, now));
+        let slice = self.slice(if computes { SHORT_SLICE } else { SLICE });
+        let patient = &mut self.patients[at];
         let watched = self.policy != StallPolicy::Off || beat.block % 2 == 1;
         if rt % 2 == 1 || !watched {
             return;
@@ -321,6 +348,11 @@ impl<'a> Monitor<'a> {
             tick: beat.tick,
             block: beat.block,
             cpu: patient.cpu,
+            off_cpu_limit: if blocks {
+                SHORT_OFF_CPU_LIMIT
+            } else {
+                OFF_CPU_LIMIT
+            },
         };
         let scene = || sched.scene(p, slice);
         let mut finding = patient.watch.look(sight, scene);
@@ -335,6 +367,7 @@ impl<'a> Monitor<'a> {
         }
         match finding {
             // It may have been in this poll for most of a calm nap, and may keep something waiting.
+            Finding::Well if blocks => round.soon(SHORT_OFF_CPU_LIMIT),
             Finding::Well if was_calm || (patient.watch.is_long() && scene().is_needed()) => {
                 round.soon(BUSY_NAP);
             }
@@ -378,7 +411,20 @@ impl<'a> Monitor<'a> {
         if cause != Cause::Block {
             self.close_until = sched.uptime() + WARY_FOR;
         }
-        patient.lost = Some((beat.tick, cause));
+        let place = place(beat);
+        patient.lost = Some(Loss {
+            tick: beat.tick,
+            cause,
+            place,
+            at: sched.uptime(),
+        });
+        match (place, cause) {
+            (Some(place), Cause::OffCpu) => self.repute.has_blocked(place, sched.uptime()),
+            (Some(place), Cause::Computing) if patient.watch.computed() >= SLICE => {
+                self.repute.has_computed(place, sched.uptime());
+            }
+            _ => {}
+        }
         if cause != Cause::Block {
             patient.judge(sched, beat, Some(cause));
         }
@@ -388,15 +434,23 @@ impl<'a> Monitor<'a> {
         }
         let m = patient.m.clone();
         self.alert_until = sched.uptime() + ALERT;
-        self.complete(m, retake);
+        self.complete(m, retake, cause);
     }
 
     /// How long a poll may compute while others wait. Each Ps' worth of Ms that compute without a P already
-    /// makes it a slice longer: all share the processors.
-    fn slice(&self) -> Duration {
-        let is_hog = |patient: &&Patient| matches!(patient.lost, Some((_, Cause::Computing)));
+    /// makes it that much longer: all share the processors.
+    fn slice(&self, slice: Duration) -> Duration {
+        let is_hog = |patient: &&Patient| {
+            matches!(
+                patient.lost,
+                Some(Loss {
+                    cause: Cause::Computing,
+                    ..
+                })
+            )
+        };
         let hogs = self.patients.iter().filter(is_hog).count();
-        SLICE * (1 + hogs / self.sched.ps.active()) as u32
+        slice * (1 + hogs / self.sched.ps.active()) as u32
     }
 
     /// Sees to it that somebody waits in the reactor.
@@ -494,10 +548,10 @@ impl<'a> Monitor<'a> {
     /// Speaks of polls that do not end in the place of their Ms, which cannot.
     fn speak_of_the_stuck(&mut self, now: Duration, round: &mut Round) {
         for patient in &self.patients {
-            let Some((tick, _)) = patient.lost else {
+            let Some(loss) = patient.lost else {
                 continue;
             };
-            if patient.judged != Some(tick) {
+            if patient.judged != Some(loss.tick) {
                 continue;
             }
             if let Some(verdict) = self.sched.take_stale_verdict(&patient.m, PATIENCE) {
@@ -551,6 +605,13 @@ impl Patient {
         self.at = now;
     }
 
+    /// Where the task was spawned in whose poll the M lost its P a time slice ago, for it computed; if it does still.
+    fn hogs_still(&self, now: Duration) -> Option<Place> {
+        let loss = self.lost?;
+        let hogs = loss.cause == Cause::Computing && now - loss.at >= SLICE;
+        loss.place.filter(|_| hogs)
+    }
+
     /// Whether the M is in the same time slice on `p` since 10 ms, and others wait.
     fn outstays_slice(&mut self, p: &P, now: Duration) -> bool {
         let slices = p.runq.slices();
@@ -602,6 +663,11 @@ impl Patient {
         let verdict = self.m.verdict.lock();
         verdict.is_ok_and(|verdict| verdict.is_some())
     }
+}
+
+/// Where the task was spawned that is being polled.
+fn place(beat: &Beat<Site>) -> Option<Place> {
+    (!beat.site.is_null()).then(|| location(beat.site))
 }
 
 fn holds_p_in_section(m: &M) -> bool {

@@ -6,6 +6,7 @@
 //! ```text
 //!   something may be stuck, or a retake is pending ............ 20 to 200 us
 //!   jobs wait ................................................. 200 us
+//!   all Ps are held, and places are known whose polls block ... 100 us
 //!   all Ps are held, or a poll has stalled in the last second .. 1 ms
 //!   some P is held, or was until 30 ms ago .................... 10 ms, or until the last P is taken
 //!   a thread that lost its P has not been spoken of yet ........ until then
@@ -51,6 +52,7 @@ pub(crate) mod bell;
 mod crowd;
 mod look;
 pub(crate) mod report;
+mod repute;
 mod trace;
 pub(crate) mod watch;
 

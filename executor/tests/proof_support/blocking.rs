@@ -102,6 +102,28 @@ pub(crate) fn until(mut happened: impl FnMut() -> bool) {
     }
 }
 
+/// The processor time that this thread has used.
+#[cfg(target_os = "linux")]
+pub(crate) fn processor_time() -> Duration {
+    let mut time = libc::timespec {
+        tv_sec: 0,
+        tv_nsec: 0,
+    };
+    // SAFETY: (1) the pointer is to a timespec of ours.
+    let result = unsafe { libc::clock_gettime(libc::CLOCK_THREAD_CPUTIME_ID, &raw mut time) };
+    assert_eq!(result, 0);
+    Duration::new(time.tv_sec as u64, time.tv_nsec as u32)
+}
+
+/// Computes for so much processor time, however long the kernel keeps this thread from its processor meanwhile.
+#[cfg(target_os = "linux")]
+pub(crate) fn use_processor(time: Duration) {
+    let end = processor_time() + time;
+    while processor_time() < end {
+        std::hint::spin_loop();
+    }
+}
+
 /// Computes for some time.
 pub(crate) fn compute(time: Duration) {
     let start = Instant::now();
