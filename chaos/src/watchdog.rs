@@ -1,5 +1,5 @@
-//! Ends the process when a round takes too long, and prints what is known: kind and seed, each runtime's own
-//! dump, and the state of every thread.
+//! Ends the process when a round takes too long, and prints what is known: kind and seed, the state of every P
+//! and M of each runtime, what it does in the next second, its tasks, and the state of every thread.
 
 use std::fs;
 use std::sync::{Mutex, Once, PoisonError};
@@ -81,7 +81,17 @@ fn report(round: &Round) {
     eprintln!("{}: HANGS", round.words);
     threads();
     for (shape, handle) in &round.runtimes {
-        eprintln!("runtime: {shape}\n{:#?}", handle.metrics());
+        eprintln!("runtime: {shape}\n{handle:#?}");
+        let before = handle.metrics();
+        std::thread::sleep(Duration::from_secs(1));
+        let after = handle.metrics();
+        eprintln!(
+            "in the next second: {} polls, {} timers, {} parks, {} looks",
+            after.polls - before.polls,
+            after.timers_fired - before.timers_fired,
+            after.parks - before.parks,
+            after.looks - before.looks
+        );
         let tasks = handle.tasks();
         eprintln!("{} tasks", tasks.len());
         for task in tasks.iter().take(LISTED) {

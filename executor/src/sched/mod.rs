@@ -48,14 +48,15 @@ mod run;
 mod shutdown;
 mod spawn;
 mod start;
+mod state;
 mod timers;
 mod waiting;
 
+use std::io;
 use std::ptr;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::time::Duration;
-use std::{fmt, io};
 
 use crossbeam_utils::CachePadded;
 use gopark_net::{Claim, Reactor, delay};
@@ -394,14 +395,6 @@ impl Drop for Sched {
                 self.cancel(task);
             }
         }
-    }
-}
-
-impl fmt::Debug for Sched {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Sched")
-            .field("metrics", &self.metrics())
-            .finish_non_exhaustive()
     }
 }
 

@@ -192,6 +192,11 @@ impl Sched {
         claimed
     }
 
+    /// Whether `m` is asleep in the reactor, as far as one can see.
+    pub(super) fn is_poller(&self, m: &M) -> bool {
+        self.idle_ms().poller == Some(MPtr(m))
+    }
+
     /// Enters `IdleMs`.
     pub(super) fn lie_down(&self, m: &M, enter: impl FnOnce(&mut IdleMs, MPtr)) {
         m.parked.store(true, Ordering::Relaxed);
