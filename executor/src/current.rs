@@ -58,6 +58,17 @@ pub(crate) fn set_sched(sched: *const Sched) {
     CURRENT.with(|c| c.sched.set(sched));
 }
 
+/// In the child of a fork, where this thread is no M, and polls nothing that will go on.
+#[cfg(unix)]
+pub(crate) fn begin_anew() {
+    CURRENT.with(|c| {
+        c.m.set(ptr::null());
+        c.sched.set(ptr::null());
+        c.task.set(ptr::null());
+        c.waker.set(ptr::null());
+    });
+}
+
 /// Ends a task's poll (or another's that set the same two fields) when dropped.
 pub(crate) struct Polling {
     task: *const Meta,

@@ -81,6 +81,24 @@ fn backlog() -> MutexGuard<'static, Backlog> {
     BACKLOG.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+/// The backlog, held while the process forks.
+#[cfg(unix)]
+pub(crate) struct Held(MutexGuard<'static, Backlog>);
+
+#[cfg(unix)]
+pub(crate) fn hold() -> Held {
+    Held(backlog())
+}
+
+#[cfg(unix)]
+impl Held {
+    /// In the child, where nobody writes; and the parent's lines are said there.
+    pub(crate) fn begin_anew(&mut self) {
+        self.0.lines.clear();
+        self.0.is_written = false;
+    }
+}
+
 fn push(line: Line) {
     let mut backlog = backlog();
     if backlog.lines.len() == LIMIT {

@@ -260,6 +260,8 @@ fn types_of_gopark_net_have_these_auto_traits() {
         ty!(gopark::net::WriteHalf<'static>), "Send, Sync, Unpin, UnwindSafe, RefUnwindSafe";
         ty!(gopark::net::entered::Head<T>), "!Send, !Sync, Unpin, !UnwindSafe, !RefUnwindSafe";
         ty!(gopark::net::entered::Node<T>), "!Send, !Sync, !Unpin, !UnwindSafe, !RefUnwindSafe";
+        ty!(gopark::net::fork::Held<T>), "Send if T: Send, Sync, Unpin, UnwindSafe, !RefUnwindSafe";
+        ty!(gopark::net::fork::Steps), "Send, Sync, Unpin, UnwindSafe, RefUnwindSafe";
         ty!(gopark::net::note::Budgeted), "!Send, !Sync, Unpin, UnwindSafe, RefUnwindSafe";
         ty!(gopark::net::note::Exempt), "!Send, !Sync, Unpin, UnwindSafe, RefUnwindSafe";
         ty!(gopark::net::note::Saved), "Send, Sync, Unpin, UnwindSafe, RefUnwindSafe";

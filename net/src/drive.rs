@@ -67,6 +67,9 @@ impl Reactor {
     /// ```
     pub fn claim(&self) -> Claim {
         let shared = self.shared().clone();
+        if shared.is_left_behind() {
+            return Claim { shared };
+        }
         let mut state = shared.lock_state();
         state.drive.claims += 1;
         if state.drive.polls {
@@ -87,6 +90,9 @@ impl Reactor {
 
 impl Drop for Claim {
     fn drop(&mut self) {
+        if self.shared.is_left_behind() {
+            return;
+        }
         self.shared.lock_state().drive.claims -= 1;
         if self.shared.attend().is_err() {
             // Nobody would ever poll again: an error is better than a silence.
@@ -184,6 +190,9 @@ impl Shared {
     }
 
     pub(crate) fn shut_down(&self) {
+        if self.is_left_behind() {
+            return;
+        }
         fail_all(self.close());
         self.notify();
         self.changed.notify_all();

@@ -28,6 +28,11 @@ impl<T> Head<T> {
         Self(Cell::new(ptr::null()))
     }
 
+    /// Forgets all members; they may be dropped later.
+    pub fn clear(&self) {
+        self.0.set(ptr::null());
+    }
+
     /// What was entered last and not left since.
     pub fn top(&self) -> Option<Arc<T>> {
         // SAFETY: (1) invariant 1: what is in the list lives.
@@ -83,8 +88,12 @@ impl<T> Node<T> {
             self.list.with(|list| {
                 let mut link = &list.0;
                 while !ptr::eq(link.get(), self) {
-                    // SAFETY: (1) invariant 1, and the list holds this node, so no link before it is null.
-                    link = unsafe { &(*link.get()).below };
+                    // SAFETY: (1) invariant 1: what is in the list lives.
+                    match unsafe { link.get().as_ref() } {
+                        Some(node) => link = &node.below,
+                        // The list was cleared.
+                        None => return,
+                    }
                 }
                 link.set(self.below.replace(ptr::null()));
             });

@@ -8,6 +8,7 @@
 //! |---|---|
 //! | `reactor.rs` | [`Reactor`]: the selector, the table of sources, who is current |
 //! | `entered.rs` | which reactor a thread is in: guards that leave in any order |
+//! | `fork.rs` | what a fork leaves in the child |
 //! | `drive.rs` | who polls: [`Reactor::claim`], the background thread, shutdown |
 //! | `readiness.rs` | what the kernel reported of one source and who waits: the protocol |
 //! | `table.rs` | tokens with generations |
@@ -30,6 +31,7 @@ mod async_fd;
 pub mod delay;
 mod drive;
 pub mod entered;
+pub mod fork;
 mod interest;
 mod io;
 pub mod note;

@@ -189,6 +189,30 @@ static POOL: Pool = Pool {
     work: Condvar::new(),
 };
 
+/// The locks of this module, while the process forks.
+#[cfg(unix)]
+pub(crate) struct Guards {
+    _hook: MutexGuard<'static, Hook>,
+    pool: MutexGuard<'static, PoolState>,
+}
+
+#[cfg(unix)]
+pub(crate) fn hold() -> Guards {
+    Guards {
+        _hook: lock(&HOOK),
+        pool: lock(&POOL.state),
+    }
+}
+
+#[cfg(unix)]
+impl Guards {
+    /// In the child, where the pool has no threads. The parent's jobs run in the parent.
+    pub(crate) fn begin_anew(mut self) {
+        mem::forget(mem::take(&mut self.pool.queue));
+        (self.pool.threads, self.pool.idle) = (0, 0);
+    }
+}
+
 fn run_on_own_thread(job: Job) {
     let mut pool = lock(&POOL.state);
     pool.queue.push_back(job);

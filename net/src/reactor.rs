@@ -35,8 +35,9 @@
 use std::fmt;
 use std::io;
 use std::pin::Pin;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError, TryLockError};
+use std::ptr;
+use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicUsize, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, TryLockError};
 use std::task::Waker;
 use std::time::Duration;
 
@@ -46,6 +47,7 @@ use crate::alarm::{ALARM, Alarm};
 use crate::delay;
 use crate::drive::Drive;
 use crate::entered::{Head, Node};
+use crate::fork;
 use crate::readiness::Ready;
 use crate::source::Source;
 use crate::table::{RESERVED, Table};
@@ -102,6 +104,8 @@ impl Drop for Owner {
 
 /// See the module's documentation.
 pub(crate) struct Shared {
+    /// Of the process that made it.
+    generation: u32,
     /// Registers without the lock of `driver`, which a sleeping poller holds.
     registry: mio::Registry,
     waker: mio::Waker,
@@ -130,7 +134,8 @@ pub(crate) struct State {
     pub(crate) drive: Drive,
 }
 
-static GLOBAL: OnceLock<Reactor> = OnceLock::new();
+/// Null until it is needed, and again in the child of a fork. What it shows is never freed.
+static GLOBAL: AtomicPtr<Reactor> = AtomicPtr::new(ptr::null_mut());
 
 thread_local! {
     /// The reactors that this thread has entered.
@@ -147,7 +152,9 @@ impl Reactor {
         let registry = poll.registry().try_clone()?;
         let waker = mio::Waker::new(&registry, WAKE)?;
         let alarm = Alarm::new(&registry);
+        fork::notice();
         let shared = Shared {
+            generation: fork::generation(),
             registry,
             waker,
             notified: AtomicBool::new(false),
@@ -179,12 +186,24 @@ impl Reactor {
     /// # Errors
     /// As [`new`](Self::new); a later call tries again.
     pub fn global() -> io::Result<Self> {
-        if let Some(global) = GLOBAL.get() {
+        // SAFETY: (1) what was stored is never freed. pairs with: the exchange below.
+        if let Some(global) = unsafe { GLOBAL.load(Ordering::Acquire).as_ref() } {
             return Ok(global.clone());
         }
-        // Two threads may get here at once; the loser's reactor is empty and is simply dropped.
-        let fresh = Self::new()?;
-        Ok(GLOBAL.get_or_init(|| fresh).clone())
+        let fresh = Box::into_raw(Box::new(Self::new()?));
+        // pairs with: the load above, and the one in here where another thread was first.
+        let first =
+            GLOBAL.compare_exchange(ptr::null_mut(), fresh, Ordering::AcqRel, Ordering::Acquire);
+        let global = match first {
+            Ok(_) => fresh,
+            Err(other) => {
+                // SAFETY: (1) from `into_raw`, and stored nowhere. It is empty.
+                drop(unsafe { Box::from_raw(fresh) });
+                other
+            }
+        };
+        // SAFETY: as above.
+        Ok(unsafe { &*global }.clone())
     }
 
     /// The reactor that new sockets of this thread use: the one [entered](Self::enter) last, else the
@@ -226,6 +245,12 @@ impl Reactor {
         Entry(Node::new(&ENTERED, self.owner.clone()))
     }
 
+    /// Whether it was made before a fork, in the parent: then nobody polls it, and it refuses whatever would wait.
+    #[inline]
+    pub fn is_left_behind(&self) -> bool {
+        self.shared().is_left_behind()
+    }
+
     /// Whether both are handles to one reactor.
     pub fn same(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.owner, &other.owner)
@@ -251,6 +276,7 @@ impl Reactor {
     /// As [`poll`](Self::poll).
     pub fn try_poll(&self, timeout: Option<Duration>, ready: &mut Vec<Waker>) -> io::Result<bool> {
         let shared = self.shared();
+        shared.refuse_if_left_behind()?;
         let mut driver = match shared.driver.try_lock() {
             Ok(driver) => driver,
             Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
@@ -328,8 +354,30 @@ impl fmt::Debug for Entry {
     }
 }
 
+/// In the child of a fork.
+#[cfg(unix)]
+pub(crate) fn begin_anew() {
+    // Relaxed: there is one thread.
+    GLOBAL.store(ptr::null_mut(), Ordering::Relaxed);
+    ENTERED.with(Head::clear);
+}
+
 impl Shared {
+    /// Whether this is the parent's, and we are in a child.
+    #[inline]
+    pub(crate) fn is_left_behind(&self) -> bool {
+        self.generation != fork::generation()
+    }
+
+    fn refuse_if_left_behind(&self) -> io::Result<()> {
+        if self.is_left_behind() {
+            return Err(fork::left_behind_error());
+        }
+        Ok(())
+    }
+
     pub(crate) fn poll(&self, timeout: Option<Duration>, ready: &mut Vec<Waker>) -> io::Result<()> {
+        self.refuse_if_left_behind()?;
         let mut driver = self.driver.lock().unwrap_or_else(PoisonError::into_inner);
         self.turn(&mut driver, timeout, ready)
     }
@@ -404,6 +452,7 @@ impl Shared {
         interest: Interest,
         assumed: Ready,
     ) -> io::Result<Arc<Source>> {
+        self.refuse_if_left_behind()?;
         let source = {
             let mut state = self.lock_state();
             if state.closed {
@@ -434,6 +483,10 @@ impl Shared {
         io: &mut impl mio::event::Source,
         source: &Arc<Source>,
     ) -> io::Result<()> {
+        if self.is_left_behind() {
+            // The selector is the parent's as well, whose registration this would end.
+            return Ok(());
+        }
         let outcome = self.registry.deregister(io);
         self.forget(source);
         outcome

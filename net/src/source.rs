@@ -24,6 +24,7 @@ use std::task::{Context, Poll, ready};
 use mio::{Interest, Token};
 
 use crate::delay;
+use crate::fork::left_behind_error;
 use crate::note::{self, WaitReason};
 use crate::reactor::{Reactor, Shared, shut_down_error};
 use crate::readiness::{Direction, Readiness, Ready, Refused, Snapshot, Wait, WaiterId};
@@ -320,6 +321,9 @@ impl Source {
         direction: Direction,
         reason: WaitReason,
     ) -> Poll<io::Result<Snapshot>> {
+        if self.reactor.is_left_behind() {
+            return Poll::Ready(Err(left_behind_error()));
+        }
         match self.readiness.wait(direction, id, cx.waker()) {
             Wait::Ready(seen) => Poll::Ready(Ok(seen)),
             Wait::Down => Poll::Ready(Err(shut_down_error())),

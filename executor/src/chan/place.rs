@@ -21,6 +21,15 @@ thread_local! {
     static LEASE: Lease = Lease::begin();
 }
 
+/// The list, held while the process forks.
+#[cfg(unix)]
+pub(crate) type Places = std::sync::MutexGuard<'static, Vec<&'static Place>>;
+
+#[cfg(unix)]
+pub(crate) fn hold() -> Places {
+    FREE.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 /// A place, until the thread ends.
 struct Lease(&'static Place);
 

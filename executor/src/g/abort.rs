@@ -50,6 +50,9 @@ impl AbortHandle {
 
     /// Asks the task to stop; see [`JoinHandle::abort`](super::JoinHandle::abort).
     pub fn abort(&self) {
+        if self.id().is_left_behind() {
+            return;
+        }
         // SAFETY: (1) `self.waker` keeps the allocation alive.
         unsafe { self.raw().meta() }.set_aborted();
         self.waker.wake_by_ref();

@@ -36,7 +36,7 @@ impl JoinError {
         }))
     }
 
-    /// Whether the task was aborted, or dropped because its runtime was shut down.
+    /// Whether the task was aborted, or dropped because its runtime was shut down, or left behind by a fork.
     pub fn is_cancelled(&self) -> bool {
         matches!(self.0.repr, Repr::Cancelled)
     }
@@ -109,6 +109,10 @@ impl fmt::Display for JoinError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let id = self.0.id;
         match (&self.0.repr, self.panic_message()) {
+            (Repr::Cancelled, _) if id.is_left_behind() => write!(
+                f,
+                "task {id} was cancelled: its runtime was left behind in the parent process by a fork"
+            ),
             (Repr::Cancelled, _) => write!(f, "task {id} was cancelled"),
             (Repr::Panic(_), Some(message)) => {
                 write!(f, "task {id} panicked with message {message:?}")

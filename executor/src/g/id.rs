@@ -39,6 +39,24 @@ const BATCH: u64 = 256;
 
 static NEXT: AtomicU64 = AtomicU64::new(1);
 
+/// In the child of a fork: the ids below this were given out in the parent.
+static FIRST_OWN: AtomicU64 = AtomicU64::new(0);
+
+/// In the child of a fork.
+#[cfg(unix)]
+pub(crate) fn leave_ids_behind() {
+    // Relaxed: there is one thread.
+    FIRST_OWN.store(NEXT.load(Ordering::Relaxed), Ordering::Relaxed);
+}
+
+impl Id {
+    /// Whether this is a task of the parent's, and we are in the child of a fork: nobody will run it here.
+    #[inline]
+    pub(crate) fn is_left_behind(self) -> bool {
+        self.0.get() < FIRST_OWN.load(Ordering::Relaxed)
+    }
+}
+
 /// A shard's current batch of ids.
 #[derive(Debug, Default)]
 pub(crate) struct IdBatch {

@@ -73,6 +73,9 @@ impl<T> JoinHandle<T> {
     /// });
     /// ```
     pub fn abort(&self) {
+        if self.id().is_left_behind() {
+            return;
+        }
         self.task().metadata().set_aborted();
         // SAFETY: (1) `self.task` keeps the allocation alive.
         unsafe { self.raw.waker() }.wake();
@@ -91,9 +94,13 @@ impl<T> JoinHandle<T> {
             .task
             .as_mut()
             .expect("a JoinHandle has its task until it is dropped");
-        Pin::new(task)
-            .poll(&mut Context::from_waker(waker))
-            .map(Output::into_inner)
+        match Pin::new(task).poll(&mut Context::from_waker(waker)) {
+            Poll::Ready(output) => Poll::Ready(output.into_inner()),
+            Poll::Pending if self.id().is_left_behind() => {
+                Poll::Ready(Err(JoinError::cancelled(self.id())))
+            }
+            Poll::Pending => Poll::Pending,
+        }
     }
 
     /// A handle that can abort the task and nothing else.

@@ -45,6 +45,8 @@ pub use abort::AbortHandle;
 pub use error::JoinError;
 pub(crate) use harness::{Harness, Output};
 pub use id::Id;
+#[cfg(unix)]
+pub(crate) use id::leave_ids_behind;
 pub use join::JoinHandle;
 pub(crate) use meta::Meta;
 pub(crate) use raw::RawTask;

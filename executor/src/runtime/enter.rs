@@ -87,6 +87,12 @@ impl EnteredSched {
     }
 }
 
+/// In the child of a fork.
+#[cfg(unix)]
+pub(super) fn leave_all() {
+    ENTERED.with(Head::clear);
+}
+
 fn repeat_top() {
     let top = ENTERED.with(Head::top);
     // The node keeps alive what the pointer shows when this count is gone.

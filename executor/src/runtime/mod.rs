@@ -4,6 +4,22 @@
 //! friends use the one this thread is in, and outside any a default runtime that starts when it is
 //! first needed and lives as long as the process.
 //!
+//! # Forks
+//!
+//! A process may fork while runtimes work (on Unix). The child has the one thread that forked, so the parent's runtimes
+//! do nothing there; they are *left behind*:
+//!
+//! - The default runtime starts anew when it is needed, and others may be built.
+//! - The thread is in no runtime, wherever it was: in a task, in `block_on`, with the guard of an `enter`.
+//! - The parent's handles give errors that name the fork: a [`JoinHandle`], and what is spawned by a [`Handle`], resolve to a
+//!   cancelled [`JoinError`](crate::task::JoinError); a socket that would wait fails; [`Handle::block_on`] panics.
+//! - To drop what is the parent's returns at once, and changes nothing in the parent. No future is dropped, for their
+//!   threads may have been in the middle of them.
+//!
+//! A child must not return into the poll, or the `block_on`, in which it was forked: it does its work, and calls `_exit`
+//! or `exec`. And what a fork does to locks in general it does to those that tasks of the parent share with the child: a
+//! channel, a `Mutex` or a `Sleep` that another thread was just using may be locked for ever. Use new ones.
+//!
 //! # Examples
 //!
 //! ```
@@ -47,6 +63,13 @@ pub(crate) use tasks::tasks as tasks_of;
 
 use crate::g::JoinHandle;
 use crate::sched::Sched;
+
+/// In the child of a fork: this thread is in no runtime, and the default runtime is yet to start.
+#[cfg(unix)]
+pub(crate) fn begin_anew() {
+    enter::leave_all();
+    default::begin_anew();
+}
 
 /// A scheduler with its threads, its reactor and its timers.
 ///
@@ -169,7 +192,11 @@ impl Runtime {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn shutdown_timeout(mut self, limit: Duration) -> Result<(), StillRunning> {
-        let Some(handle) = self.handle.take() else {
+        let Some(handle) = self
+            .handle
+            .take()
+            .filter(|handle| !handle.sched().is_left_behind())
+        else {
             return Ok(());
         };
         if handle.sched().close(Some(limit)) {
@@ -185,7 +212,12 @@ impl Runtime {
     }
 
     fn end(&mut self, limit: Option<Duration>) {
-        if let Some(handle) = self.handle.take() {
+        // Of a runtime that a fork has left behind nothing is here that could end.
+        if let Some(handle) = self
+            .handle
+            .take()
+            .filter(|handle| !handle.sched().is_left_behind())
+        {
             handle.sched().close(limit);
         }
     }

@@ -34,6 +34,9 @@ impl std::fmt::Display for TaskInfo {
 /// Everything that is registered.
 pub(crate) fn tasks(sched: &Sched) -> Vec<TaskInfo> {
     let mut tasks = Vec::new();
+    if sched.is_left_behind() {
+        return tasks;
+    }
     for shard in sched.shards() {
         list(shard, &mut tasks);
     }

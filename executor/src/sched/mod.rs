@@ -36,6 +36,8 @@ mod attend;
 mod blocking;
 mod deadlock;
 mod find;
+#[cfg(unix)]
+mod fork;
 pub(crate) mod idle;
 mod jobs;
 mod netpoll;
@@ -227,7 +229,7 @@ impl Sched {
         crate::primitive::prepare_fences();
         jobs::lend_to_net();
         let watches = config.stall_policy() != StallPolicy::Off;
-        Ok(Arc::new_cyclic(|this: &std::sync::Weak<Self>| {
+        let sched = Arc::new_cyclic(|this: &std::sync::Weak<Self>| {
             let sched = this.as_ptr();
             let hook = this.clone();
             let outside_timers = Timers::new(
@@ -274,7 +276,10 @@ impl Sched {
                 counters: SharedCounters::default(),
                 _claim: claim,
             }
-        }))
+        });
+        #[cfg(unix)]
+        fork::enlist(&sched);
+        Ok(sched)
     }
 
     /// The P `index`, for `set_procs`.
@@ -345,7 +350,11 @@ impl Sched {
             idle_procs: view.idle(),
             spinning: view.spinning(),
             global_queue: self.globq.len(),
-            threads: lock(&self.all_ms).len(),
+            threads: if self.is_left_behind() {
+                0
+            } else {
+                lock(&self.all_ms).len()
+            },
             blocked_threads: self.blocked_ms.load(Ordering::Relaxed)
                 + self.stalled_ms.load(Ordering::Relaxed),
             jobs_queued: self.jobs.queued(),
@@ -383,6 +392,8 @@ impl Sched {
 
 impl Drop for Sched {
     fn drop(&mut self) {
+        #[cfg(unix)]
+        fork::delist(self);
         // What is still queued points to shards of any P, so it goes before all of them.
         while let Some(task) = self.globq.pop() {
             self.cancel(task);
@@ -418,6 +429,10 @@ fn schedule(task: Runnable, info: async_task::ScheduleInfo) {
 
 /// The schedule function of jobs.
 fn schedule_job(task: Runnable, _: async_task::ScheduleInfo) {
+    if task.metadata().id().is_left_behind() {
+        std::mem::forget(task); // As in `schedule_remote`.
+        return;
+    }
     let site = task.metadata().site();
     // SAFETY: as in `schedule`.
     let sched = unsafe { (*site).sched() };
@@ -431,6 +446,11 @@ fn schedule_job(task: Runnable, _: async_task::ScheduleInfo) {
 #[cold]
 #[inline(never)]
 fn schedule_remote(task: Runnable, sched: *const Sched) {
+    if task.metadata().id().is_left_behind() {
+        // Nobody will run it; and to drop it is not ours (g rule 1).
+        std::mem::forget(task);
+        return;
+    }
     // Once the task is pushed, another thread may run it, end the runtime and free the `Sched`.
     // SAFETY: (1) the `Sched` was made by `Arc::new_cyclic`; (2) the task in our hand keeps its
     // registry from being empty, and so the `Sched` alive (g rule 4).

@@ -34,6 +34,7 @@ use super::{Kind, Sched};
 /// Runs `future` to completion on this thread, as an M of `sched`.
 #[track_caller]
 pub(crate) fn block_on<F: Future>(sched: &Arc<Sched>, future: F) -> F::Output {
+    sched.refuse_if_left_behind();
     let location = Location::caller();
     let future = pin!(future);
     let _attendant = Attendant::start_if_closing(sched);

@@ -9,10 +9,24 @@ use super::watch::Cause;
 use super::{Culprit, Verdict};
 use crate::warn::{warn, warn_later};
 
+/// The places that were spoken of.
+static SPOKEN_OF: Mutex<Option<HashSet<Culprit>>> = Mutex::new(None);
+
+/// The list of them, held while the process forks.
+#[cfg(unix)]
+pub(crate) struct Reports(#[expect(dead_code, reason = "held")] SpokenOf);
+
+#[cfg(unix)]
+type SpokenOf = std::sync::MutexGuard<'static, Option<HashSet<Culprit>>>;
+
+#[cfg(unix)]
+pub(crate) fn hold() -> Reports {
+    Reports(SPOKEN_OF.lock().unwrap_or_else(PoisonError::into_inner))
+}
+
 /// Says that a poll has held or lost its P for `held`, unless its place was spoken of before. The M says it after the
 /// poll, where code of the user may run; of one that goes on the monitor says it, which runs none.
 pub(crate) fn stall(verdict: &Verdict, held: Duration, goes_on: bool) {
-    static SPOKEN_OF: Mutex<Option<HashSet<Culprit>>> = Mutex::new(None);
     let first = SPOKEN_OF
         .lock()
         .unwrap_or_else(PoisonError::into_inner)

@@ -206,6 +206,15 @@ impl LockedWheel {
     }
 }
 
+/// The list of spare wheels, held while the process forks.
+#[cfg(unix)]
+pub(crate) type Wheels = std::sync::MutexGuard<'static, Vec<&'static LockedWheel>>;
+
+#[cfg(unix)]
+pub(crate) fn hold() -> Wheels {
+    spare()
+}
+
 fn spare() -> std::sync::MutexGuard<'static, Vec<&'static LockedWheel>> {
     SPARE.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -61,7 +61,7 @@ pub(crate) mod clock;
 mod entry;
 mod instant;
 mod interval;
-mod locked_wheel;
+pub(crate) mod locked_wheel;
 mod sleep;
 pub(crate) mod tick;
 mod timeout;
