@@ -1,17 +1,16 @@
 //! The way in: from a thread to a future.
 
 use std::future::Future;
-use std::sync::Arc;
 
 use crate::current;
-use crate::runtime::default_runtime;
-use crate::sched;
+use crate::runtime::{Handle, default_runtime};
 
 /// Runs a future to completion on this thread, in the runtime that the thread is in, else in the
 /// default runtime.
 ///
-/// The thread takes part in running that runtime's tasks while the future waits. The future need not
-/// be `Send` and may borrow. See [`Runtime::block_on`](crate::runtime::Runtime::block_on).
+/// The future need not be `Send` and may borrow. The thread runs it alone, and the tasks of the runtime run on
+/// others; what that costs is told at [`Runtime::block_on`](crate::runtime::Runtime::block_on). A future
+/// that may be a task is better run by [`run`].
 ///
 /// # Panics
 ///
@@ -25,13 +24,36 @@ use crate::sched;
 /// ```
 #[track_caller]
 pub fn block_on<F: Future>(future: F) -> F::Output {
-    let sched = current::sched();
-    if sched.is_null() {
+    if current::sched().is_null() {
         return default_runtime().block_on(future);
     }
-    // SAFETY: (1) `current::sched` is valid while set, and came from an `Arc`.
-    unsafe { Arc::increment_strong_count(sched) };
-    // SAFETY: (1) the count that was just added is this one.
-    let sched = unsafe { Arc::from_raw(sched) };
-    sched::block_on(&sched, future)
+    Handle::current().block_on(future)
+}
+
+/// Runs a future to completion as a task, while this thread waits, in the runtime that the thread is in, else
+/// in the default runtime.
+///
+/// See [`Runtime::run`](crate::runtime::Runtime::run).
+///
+/// # Panics
+///
+/// Passes a panic of the future on. Panics if the runtime is shut down before the future is done, and if the
+/// default runtime is needed and cannot be started.
+///
+/// # Examples
+///
+/// ```
+/// let sum = gopark::run(async { gopark::spawn(async { 1 }).await.unwrap() + 2 });
+/// assert_eq!(sum, 3);
+/// ```
+#[track_caller]
+pub fn run<F>(future: F) -> F::Output
+where
+    F: Future + Send + 'static,
+    F::Output: Send + 'static,
+{
+    if current::sched().is_null() {
+        return default_runtime().run(future);
+    }
+    Handle::current().run(future)
 }

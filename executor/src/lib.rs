@@ -80,7 +80,7 @@ mod warn;
 pub use gopark_macros::{main, test};
 pub use gopark_net as net;
 
-pub use block_on::block_on;
+pub use block_on::{block_on, run};
 pub use task::{block, block_eager, spawn, spawn_blocking, spawn_local, yield_now};
 pub use time::Duration;
 

@@ -6,11 +6,12 @@
 //! |---|---|---|
 //! | `seat` | enters, leaves, installs, releases | the monitor retakes |
 //! | `pulse`, the counts of `place` | writes | the monitor reads |
-//! | `spinning`, `last_p`, `runner`, `batching`, `locals`, `own_due`, `own_root` | reads and writes | - |
-//! | `next_p`, `next_spinning`, `next_runner`, `claimed` | takes | write once, after taking the M from `IdleMs` |
+//! | `spinning`, `last_p`, `runner`, `polls_next`, `yielded`, `batching`, `locals`, `own_due`, `own_root` | reads and writes | - |
+//! | `next_p`, `next_spinning`, `next_runner`, `next_polls`, `claimed` | takes | write once, after taking the M from `IdleMs` |
 //! | `mailbox`, `bound_ready`, `root_ready` | takes | push, set |
 //! | `summons`, `verdict`, `stalled` | takes | the monitor sets |
-//! | `aloof` | reads, clears | the monitor sets |
+//! | `away`, `nested` | writes | read |
+//! | `stands_in` | reads and writes | who claims it for the tasks sets it |
 //! | `parked` | writes | read |
 //!
 //! # Bound work
@@ -22,6 +23,12 @@
 //! The monitor uses the same bell: a summons makes bound work due, and the M answers it as it comes to
 //! its next turn.
 //!
+//! # The thread inside `block_on`
+//!
+//! It is dedicated to its bound work: it runs no task of a queue, for nobody else could poll its root
+//! while that task blocks. Only where the system refuses threads it *stands in* for a worker, until it
+//! has run out of tasks or a thread can be had.
+//!
 //! *The bound-wake race* is Dekker's: the waker sets `bound_ready`, fences and reads `parked`; the M
 //! sets `parked`, enters `IdleMs` (a lock), fences and reads `bound_ready`. One sees the other.
 
@@ -29,7 +36,7 @@ use std::cell::{Cell, UnsafeCell};
 use std::panic::Location;
 use std::ptr::NonNull;
 use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU8, Ordering, fence};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::task::Wake;
 use std::thread::Thread;
 use std::time::Duration;
@@ -46,6 +53,7 @@ use crate::g::{Meta, Runnable, Shard, ShardOwner, Site};
 use crate::p::P;
 use crate::pulse::Pulse;
 use crate::sched::Sched;
+use crate::sched::nested::Parker;
 use crate::seat::Seat;
 use crate::sys::ThreadProbe;
 use crate::sysmon::Verdict;
@@ -61,6 +69,10 @@ pub(crate) struct M {
     pub(crate) last_p: Cell<usize>,
     /// Was sent to run jobs without a P, and takes one after the other until none is left.
     pub(crate) runner: Cell<bool>,
+    /// Was sent to wait in the reactor: it does so when it parks next.
+    pub(crate) polls_next: Cell<bool>,
+    /// Bound work was due again as its last turn ended.
+    pub(crate) yielded: Cell<bool>,
     /// Wakes append to the local queue and wake nobody: a batch of events is being delivered, and
     /// one decision follows for all.
     pub(crate) batching: Cell<bool>,
@@ -81,6 +93,8 @@ pub(crate) struct M {
     pub(crate) next_spinning: AtomicBool,
     /// Whether the M, which gets no P, is sent to run jobs.
     pub(crate) next_runner: AtomicBool,
+    /// Whether it is sent to wait in the reactor.
+    pub(crate) next_polls: AtomicBool,
     pub(crate) claimed: AtomicBool,
     pub(crate) parked: AtomicBool,
     bound_ready: AtomicBool,
@@ -89,8 +103,12 @@ pub(crate) struct M {
     pub(crate) stalled: AtomicBool,
     summons: AtomicU8,
     pub(crate) verdict: Mutex<Option<Verdict>>,
-    /// A root whose thread was once stuck in the poll of a task: it runs its own work alone from then on.
-    aloof: AtomicBool,
+    /// A thread inside `block_on` that runs tasks, for there is no thread for them.
+    stands_in: AtomicBool,
+    /// It has given its P up in the middle of a poll, and comes back to its other work later.
+    away: AtomicBool,
+    /// What wakes the nested `block_on` that it is in, the innermost one.
+    nested: Mutex<Option<Arc<Parker>>>,
     /// Why the root of this `block_on` waits: the number of a `WaitReason`, written by its thread.
     root_wait: AtomicU8,
     mailbox: ConcurrentQueue<Runnable>,
@@ -103,6 +121,21 @@ pub(crate) mod summons {
     pub(crate) const END_SLICE: u8 = 1;
     /// Say aloud what the verdict says.
     pub(crate) const SPEAK: u8 = 2;
+    /// Give the P to one that waits for it, or up if nothing is to run any more.
+    pub(crate) const GIVE_P: u8 = 4;
+}
+
+/// An M's stay in a nested `block_on`.
+pub(crate) struct Nested<'a> {
+    m: &'a M,
+    outer: Option<Arc<Parker>>,
+}
+
+impl Drop for Nested<'_> {
+    fn drop(&mut self) {
+        let mut slot = self.m.nested.lock().unwrap_or_else(PoisonError::into_inner);
+        *slot = self.outer.take();
+    }
 }
 
 /// Tasks that only this thread may poll.
@@ -127,6 +160,8 @@ impl M {
             spinning: Cell::new(false),
             last_p: Cell::new(0),
             runner: Cell::new(false),
+            polls_next: Cell::new(false),
+            yielded: Cell::new(false),
             batching: Cell::new(false),
             own_due: Cell::new(false),
             own_root: Cell::new(false),
@@ -142,6 +177,7 @@ impl M {
             next_p: AtomicPtr::new(std::ptr::null_mut()),
             next_spinning: AtomicBool::new(false),
             next_runner: AtomicBool::new(false),
+            next_polls: AtomicBool::new(false),
             claimed: AtomicBool::new(false),
             parked: AtomicBool::new(false),
             bound_ready: AtomicBool::new(false),
@@ -149,7 +185,9 @@ impl M {
             stalled: AtomicBool::new(false),
             summons: AtomicU8::new(0),
             verdict: Mutex::new(None),
-            aloof: AtomicBool::new(false),
+            stands_in: AtomicBool::new(false),
+            away: AtomicBool::new(false),
+            nested: Mutex::new(None),
             root_wait: AtomicU8::new(WaitReason::Other as u8),
             mailbox: ConcurrentQueue::unbounded(),
             local_shard: Shard::with_bound(Arc::as_ptr(&sched), this.as_ptr()),
@@ -193,21 +231,19 @@ impl M {
         self.root.is_none() && self.local_shard.is_empty()
     }
 
-    /// Whether this thread keeps to its own work.
+    /// Whether this thread, inside `block_on`, runs its own work alone.
     #[inline]
-    pub(crate) fn is_aloof(&self) -> bool {
-        self.aloof.load(Ordering::Relaxed)
+    pub(crate) fn is_dedicated(&self) -> bool {
+        self.is_root() && !self.stands_in()
     }
 
-    /// Has this thread, in which a root waits that nobody else can poll, keep to its own work: its
-    /// tasks block.
-    pub(crate) fn keep_aloof(&self) {
-        self.aloof.store(true, Ordering::Relaxed);
+    /// Whether this thread, inside `block_on`, runs tasks for want of others.
+    pub(crate) fn stands_in(&self) -> bool {
+        self.stands_in.load(Ordering::Relaxed)
     }
 
-    /// Nobody else can do what this thread leaves undone.
-    pub(crate) fn keep_aloof_no_more(&self) {
-        self.aloof.store(false, Ordering::Relaxed);
+    pub(crate) fn set_stands_in(&self, stands_in: bool) {
+        self.stands_in.store(stands_in, Ordering::Relaxed);
     }
 
     /// The thread, for one who unparks it after the M may have gone.
@@ -262,6 +298,51 @@ impl M {
     #[inline]
     pub(crate) fn has_bound(&self) -> bool {
         self.own_due.get() || self.bound_ready.load(Ordering::Relaxed)
+    }
+
+    /// It gives its P up in the middle of a poll, or has one again; gives back what was so before.
+    pub(crate) fn set_away(&self, away: bool) -> bool {
+        self.away.swap(away, Ordering::Relaxed)
+    }
+
+    /// It begins a nested `block_on`, until the guard is dropped.
+    pub(crate) fn enter_nested(&self, parker: Arc<Parker>) -> Nested<'_> {
+        let mut slot = self.nested.lock().unwrap_or_else(PoisonError::into_inner);
+        let outer = slot.replace(parker);
+        Nested { m: self, outer }
+    }
+
+    /// Whether something was woken that this thread polls as soon as it has a P. For one who holds the only P: what is
+    /// due stays so meanwhile.
+    pub(crate) fn is_due(&self) -> bool {
+        if !self.away.load(Ordering::Relaxed) {
+            return self.bound_ready.load(Ordering::Relaxed);
+        }
+        let nested = self.nested.lock().unwrap_or_else(PoisonError::into_inner);
+        nested.as_ref().is_some_and(|parker| parker.is_woken())
+    }
+
+    /// This thread gives its P up with bound work due that it has made due itself: from now on others see it.
+    pub(crate) fn show_due(&self) {
+        if self.own_due.get() {
+            // A swap, as in `wake_root`.
+            self.bound_ready.swap(true, Ordering::AcqRel);
+        }
+    }
+
+    /// Whether bound work is due that this thread itself has made due.
+    pub(crate) fn has_yielded(&self) -> bool {
+        self.own_due.get()
+    }
+
+    /// Whether bound work is due that is more than a summons. True stays true until the next turn.
+    pub(crate) fn bound_needs_p(&self) -> bool {
+        // SAFETY: (1) the M's own thread; (2) nothing here runs user code, so no second borrow.
+        let has_local = || !unsafe { &*self.locals.get() }.queue.is_empty();
+        self.own_root.get()
+            || self.root_ready.load(Ordering::Relaxed)
+            || !self.mailbox.is_empty()
+            || has_local()
     }
 
     /// Begins a turn of bound work on the M's own thread, and says whether the root is due.

@@ -344,24 +344,11 @@ fn where_the_policy_is_to_hand_over_a_stalled_poll_loses_its_processor() {
 }
 
 #[test]
-fn a_root_whose_thread_was_stuck_in_a_task_runs_no_task_any_more() {
+fn the_thread_inside_block_on_runs_no_task() {
     let _alarm = alarm();
     for runtime in [multi(1), multi(2)] {
         runtime.block_on(async {
             let me = thread::current().id();
-            // Until this thread is the one that runs the task that blocks.
-            loop {
-                let stuck = gopark::spawn(async move {
-                    let gate = Gate::default();
-                    let opener = gate.clone();
-                    drop(gopark::spawn(async move { opener.open() }));
-                    gate.pass();
-                    thread::current().id()
-                });
-                if stuck.await.unwrap() == me {
-                    break;
-                }
-            }
             for _ in 0..20 {
                 let gate = Gate::default();
                 let theirs = gate.clone();

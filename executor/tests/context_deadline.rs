@@ -111,7 +111,7 @@ async fn contexts_that_are_dropped_early_leave_no_timer_and_no_task() {
             _ => drop(context),
         }
     }
-    assert!(handle.tasks().is_empty());
+    assert_eq!(handle.tasks().len(), 1, "that of the test");
     sleep(10 * SECOND).await;
     assert_eq!(handle.metrics().timers_fired, before + 1);
     assert!(!top.is_done());

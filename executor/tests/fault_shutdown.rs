@@ -245,12 +245,11 @@ fn a_task_that_blocks_on_a_sleep_or_a_socket_does_not_hold_up_the_end_of_its_run
                 })
             })
             .collect();
+        let (inside, until) = futures::channel::oneshot::channel::<()>();
         if runtime.handle().flavor() == Flavor::CurrentThread {
             // A thread that is still in there when its runtime ends.
             let theirs = runtime.handle().clone();
-            drop(thread::spawn(move || {
-                theirs.block_on(gopark::task::yield_now());
-            }));
+            drop(thread::spawn(move || theirs.block_on(until)));
         }
         has_started.recv().unwrap();
         has_started.recv().unwrap();
@@ -258,6 +257,7 @@ fn a_task_that_blocks_on_a_sleep_or_a_socket_does_not_hold_up_the_end_of_its_run
         for task in tasks {
             futures::executor::block_on(task).unwrap();
         }
+        drop(inside);
     }
 }
 

@@ -106,8 +106,8 @@ async fn threads_of_tasks() -> HashSet<thread::ThreadId> {
 }
 
 #[test]
-fn main_on_one_thread_runs_everything_on_its_caller() {
-    assert_eq!(threads_of_tasks(), HashSet::from([thread::current().id()]));
+fn main_on_one_processor_runs_everything_on_one_thread() {
+    assert_eq!(threads_of_tasks().len(), 1);
 }
 
 mod vendored {

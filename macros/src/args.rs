@@ -1,4 +1,4 @@
-//! What stands in the attribute: `flavor = "…", procs = …, paused = …, crate = "…"`.
+//! What stands in the attribute: `flavor = "…", procs = …, paused = …, local = …, crate = "…"`.
 //!
 //! Every mistake is reported, not only the first, and an argument that is wrong counts as not
 //! given, so that the function is still expanded and the compiler checks its body too.
@@ -12,6 +12,8 @@ pub(crate) struct Arguments {
     pub(crate) flavor: Flavor,
     pub(crate) procs: Option<usize>,
     pub(crate) paused: bool,
+    /// Whether the body stays on the calling thread whatever its type.
+    pub(crate) local: bool,
     /// The path to gopark.
     pub(crate) root: TokenStream,
 }
@@ -23,10 +25,11 @@ pub(crate) enum Flavor {
 }
 
 /// The keys and, where there is one, the name that tokio gives them.
-const KEYS: [(&str, Key); 6] = [
+const KEYS: [(&str, Key); 7] = [
     ("flavor", Key::Flavor),
     ("procs", Key::Procs),
     ("paused", Key::Paused),
+    ("local", Key::Local),
     ("crate", Key::Root),
     ("worker_threads", Key::Procs),
     ("start_paused", Key::Paused),
@@ -37,6 +40,7 @@ enum Key {
     Flavor,
     Procs,
     Paused,
+    Local,
     Root,
 }
 
@@ -51,6 +55,7 @@ struct Parsed {
     flavor: Option<Given<Flavor>>,
     procs: Option<Given<usize>>,
     paused: Option<Given<bool>>,
+    local: Option<Given<bool>>,
     root: Option<Given<TokenStream>>,
     seen: Vec<(Key, String)>,
 }
@@ -91,7 +96,7 @@ impl Parsed {
         argument: &[TokenTree],
         end: Span,
     ) -> Result<(), Diagnostic> {
-        let known = "known arguments are `flavor`, `procs`, `paused` and `crate`";
+        let known = "known arguments are `flavor`, `procs`, `paused`, `local` and `crate`";
         let Some(TokenTree::Ident(name)) = argument.first() else {
             let message = format!("{} expects `key = value`; {known}", attribute.name());
             return Err(Diagnostic::over(argument, end, message));
@@ -143,6 +148,10 @@ impl Parsed {
                 let paused = boolean(value).ok_or_else(|| wrong("`true` or `false`"))?;
                 self.paused = Some(Given::new(paused, argument));
             }
+            Key::Local => {
+                let local = boolean(value).ok_or_else(|| wrong("`true` or `false`"))?;
+                self.local = Some(Given::new(local, argument));
+            }
             Key::Root => {
                 let root = string(value).and_then(|text| path(&text, value[0].span()));
                 let root = root.ok_or_else(|| wrong("a path in a string"))?;
@@ -191,6 +200,7 @@ impl Parsed {
             flavor,
             procs: procs.map(|given| given.value),
             paused: paused.is_some_and(|given| given.value),
+            local: self.local.is_some_and(|given| given.value),
             root: match self.root {
                 Some(given) => given.value,
                 None => path("::gopark", Span::call_site()).unwrap_or_default(),
@@ -216,7 +226,7 @@ fn example(spelling: &str, key: Key) -> String {
     let value = match key {
         Key::Flavor => "\"current_thread\"",
         Key::Procs => "4",
-        Key::Paused => "true",
+        Key::Paused | Key::Local => "true",
         Key::Root => "\"my_crate::gopark\"",
     };
     format!("{spelling} = {value}")

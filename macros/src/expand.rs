@@ -5,10 +5,13 @@
 //! ```text
 //! #[test] pub fn name() -> Ret {            // the user's attributes, visibility and return type
 //!     async fn name() -> Ret { … }          // so errors in the body, and a body that does not
-//!     Builder::…().build().expect(…)        // fit its return type, are reported as in any
-//!         .block_on(name())                 // other async fn
+//!     let runtime = Builder::…().build()…;  // fit its return type, are reported as in any
+//!     let body = name();                    // other async fn
+//!     (&body).way().enter(&runtime, body)   // Runtime::run if it may be a task, else block_on
 //! }
 //! ```
+//!
+//! With arguments, which may borrow, the end is `runtime.block_on(name(…))`.
 //!
 //! A function that cannot be run is still kept, next to the error that says why, so that no second
 //! error about a missing or async `main` hides the first.
@@ -130,6 +133,11 @@ fn running(attribute: Attribute, function: &Function, arguments: &Arguments) -> 
     call.extend([group(Delimiter::Parenthesis, list(&names), here)]);
 
     let mut body = original(function);
+    // Arguments may borrow, in ways that only the compiler sees; a task may not.
+    let by_type = parameters.is_empty() && !arguments.local;
+    if by_type {
+        body.extend(code("let runtime =", here));
+    }
     body.extend(arguments.root.clone());
     body.extend(code("::runtime::Builder", here));
     body.extend(match arguments.flavor {
@@ -145,10 +153,22 @@ fn running(attribute: Attribute, function: &Function, arguments: &Arguments) -> 
         body.extend(code(".pause_time(true)", here));
     }
     body.extend(code(
-        ".build().expect(\"the gopark runtime did not start\").block_on",
+        ".build().expect(\"the gopark runtime did not start\")",
         here,
     ));
-    body.extend([group(Delimiter::Parenthesis, call, here)]);
+    if by_type {
+        body.extend(code("; let body =", here));
+        body.extend(call);
+        body.extend(code("; use", here));
+        body.extend(arguments.root.clone());
+        body.extend(code(
+            "::runtime::__entry::{AsTask as _, OnThread as _}; (&body).way().enter(&runtime, body)",
+            here,
+        ));
+    } else {
+        body.extend(code(".block_on", here));
+        body.extend([group(Delimiter::Parenthesis, call, here)]);
+    }
 
     let mut outer = TokenStream::new();
     if attribute == Attribute::Test {

@@ -36,7 +36,7 @@ impl Attribute {
 }
 
 /// Runs an `async fn` on a runtime of its own: the function becomes an ordinary one that builds a
-/// [`Runtime`], blocks on the body, and returns what the body returned.
+/// [`Runtime`], runs the body, and returns what the body returned.
 ///
 /// ```
 /// #[gopark::main]
@@ -54,9 +54,15 @@ impl Attribute {
 ///     gopark::runtime::Builder::new_multi_thread()
 ///         .build()
 ///         .expect("the gopark runtime did not start")
-///         .block_on(main())
+///         .run(main())
 /// }
 /// ```
+///
+/// So the body is a task, and the thread that calls the function waits for it. That is so if the body and its output
+/// are `Send` and there are no arguments, which may borrow. Any other body is run by `Runtime::block_on` on
+/// the calling thread: each answer that it gets from a task then costs two switches of threads. The
+/// stack of a task is that of a worker thread (2 MiB, unless `RUST_MIN_STACK` says otherwise), and `Handle::tasks` lists
+/// it like any other.
 ///
 /// The runtime is dropped when the body ends, and with it every task that still runs. Any return
 /// type that the function could have without the attribute will do, such as `Result<(), E>`.
@@ -68,9 +74,10 @@ impl Attribute {
 /// | argument | meaning | default |
 /// |---|---|---|
 /// | `flavor = "multi_thread"` | as many Ps as the machine has processors, threads to run them | yes |
-/// | `flavor = "current_thread"` | one P, run by the thread that calls the function | |
+/// | `flavor = "current_thread"` | one P: one task is polled at a time | |
 /// | `procs = 4` | that many Ps, at least 1; also spelt `worker_threads` | what the [`Builder`] chooses |
 /// | `paused = true` | the clock stands still and advances when every task waits for it; needs `flavor = "current_thread"`; also spelt `start_paused` | `false` |
+/// | `local = true` | the body stays on the calling thread, as its tasks of `spawn_local` do, also if it is `Send` | `false` |
 /// | `crate = "path"` | where to find gopark, if it was renamed or re-exported | `"::gopark"` |
 ///
 /// ```

@@ -50,8 +50,9 @@ impl Builder {
         Self::new(Flavor::MultiThread)
     }
 
-    /// One processor, on the thread inside `block_on`. No other thread runs tasks, unless that one
-    /// blocks in a nested `block_on`. While no thread is inside `block_on`, nothing runs.
+    /// One processor: one task, or one future of a `block_on`, is polled at a time. Tasks run on a thread that is
+    /// started for them, and on others if that one blocks; the future of a `block_on` and its local tasks
+    /// run on the calling thread. While no thread is inside `block_on` or `run`, nothing runs.
     pub fn new_current_thread() -> Self {
         Self::new(Flavor::CurrentThread)
     }
@@ -166,8 +167,8 @@ impl Builder {
     /// What is done about polls that block or compute for long without saying so.
     ///
     /// Without this call it is [`HandOff`](StallPolicy::HandOff) on the multi-thread flavour, unless the
-    /// environment says `GOPARK_DEBUG=stalls=off` or `=warn`; and [`Off`](StallPolicy::Off) on the
-    /// current-thread flavour, which starts no thread without a reason.
+    /// environment says `GOPARK_DEBUG=stalls=off` or `=warn`. On the current-thread flavour it is `HandOff` for polls
+    /// that wait in the kernel while others are due, and nothing for those that compute.
     pub fn stall_policy(mut self, policy: StallPolicy) -> Self {
         self.stall_policy = Some(policy);
         self

@@ -98,6 +98,21 @@ impl Handle {
         sched::block_on(&self.0, future)
     }
 
+    /// Runs a future to completion as a task, while this thread waits; see
+    /// [`Runtime::run`](super::Runtime::run).
+    ///
+    /// # Panics
+    ///
+    /// Passes a panic of the future on. Panics if the runtime is shut down before the future is done.
+    #[track_caller]
+    pub fn run<F>(&self, future: F) -> F::Output
+    where
+        F: Future + Send + 'static,
+        F::Output: Send + 'static,
+    {
+        sched::run(&self.0, future)
+    }
+
     /// Makes this the current runtime of the thread until the guard is dropped: `spawn`, sleeps and
     /// new sockets belong to it.
     ///

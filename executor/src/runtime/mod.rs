@@ -36,11 +36,18 @@
 mod builder;
 mod default;
 mod enter;
+mod entry;
 mod env;
 mod handle;
 mod set_procs;
 mod still_running;
 mod tasks;
+
+/// What the attributes name.
+#[doc(hidden)]
+pub mod __entry {
+    pub use super::entry::{AsTask, OnThread};
+}
 
 use std::future::Future;
 use std::io;
@@ -113,15 +120,19 @@ impl Runtime {
         self.handle().sched()
     }
 
-    /// Runs a future to completion on this thread, and other tasks of the runtime beside it.
+    /// Runs a future to completion on this thread.
     ///
-    /// The future need not be `Send` and may borrow. The thread takes one of the runtime's
-    /// processors; on the current-thread flavour it is what runs all tasks. May be called from
-    /// within a task: then the task's thread blocks, and another takes its processor.
+    /// The future need not be `Send` and may borrow. The thread runs it, and the tasks that it spawns by
+    /// [`spawn_local`](crate::spawn_local), and no others: so whatever the runtime's tasks do, also if they
+    /// block, the future is polled when it is due. May be called from within a task: then the task's
+    /// thread blocks, and another takes its processor.
     ///
-    /// To wake the future is to wake this thread, if it sleeps; to wake a task often costs no thread a
-    /// wake-up. So a program whose main part awaits much, above all blocking closures, which this thread
-    /// does not run, gains by `runtime.block_on(runtime.spawn(main_part))`.
+    /// # Cost
+    ///
+    /// The tasks run on other threads. To wake the future is to wake this thread, if it sleeps, and for
+    /// the future to wake a task may be to wake another: each some 5 to 50 microseconds, where a task that
+    /// wakes another on its own thread takes 0.1. A future that is `Send + 'static` and talks much
+    /// to tasks, or does input and output beside them, is better run by [`run`](Self::run).
     ///
     /// # Panics
     ///
@@ -138,6 +149,40 @@ impl Runtime {
     #[track_caller]
     pub fn block_on<F: Future>(&self, future: F) -> F::Output {
         self.handle().block_on(future)
+    }
+
+    /// Runs a future to completion as a task of this runtime, while this thread waits.
+    ///
+    /// It is what [`block_on`](Self::block_on) is for a future that may be a task: quicker where that
+    /// talks to tasks, since no thread must be woken for it. `#[gopark::main]` and `#[gopark::test]` choose
+    /// between the two by the type of the body.
+    ///
+    /// [`spawn_local`](crate::spawn_local) in the future binds the task to the worker that polls the future at
+    /// that moment, as in any task; it lives until it is done, or the runtime ends. Use `block_on`
+    /// if local tasks are to share one thread with the future, or to end with it.
+    ///
+    /// # Panics
+    ///
+    /// Passes a panic of the future on. Panics if the runtime is shut down before the future is done.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let runtime = gopark::runtime::Runtime::new()?;
+    /// let sum = runtime.run(async {
+    ///     let one = gopark::spawn(async { 1 });
+    ///     one.await.unwrap() + 2
+    /// });
+    /// assert_eq!(sum, 3);
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    #[track_caller]
+    pub fn run<F>(&self, future: F) -> F::Output
+    where
+        F: Future + Send + 'static,
+        F::Output: Send + 'static,
+    {
+        self.handle().run(future)
     }
 
     /// Spawns a task on this runtime; see [`gopark::spawn`](crate::spawn).

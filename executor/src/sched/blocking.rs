@@ -88,6 +88,7 @@ pub(super) struct Blocked<'a> {
     m: &'a M,
     /// False if the M had no P to give up: a frame below blocks already, and takes one again.
     had_p: bool,
+    was_away: bool,
 }
 
 impl<'a> Blocked<'a> {
@@ -97,8 +98,9 @@ impl<'a> Blocked<'a> {
         delay::here("Blocked: about to give up its P");
         sched.counters.handoffs.add_shared(1);
         let had_p = m.seat.enter().is_some();
+        let was_away = m.set_away(true);
         sched.handoff(m);
-        Self { m, had_p }
+        Self { m, had_p, was_away }
     }
 }
 
@@ -110,6 +112,7 @@ impl Drop for Blocked<'_> {
         if self.had_p {
             sched.come_back(m);
         }
+        m.set_away(self.was_away);
     }
 }
 

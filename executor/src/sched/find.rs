@@ -63,37 +63,53 @@ impl Sched {
         self.idle.view().idle() + 1 >= self.ps.active()
     }
 
+    /// A round of one who holds `p` and runs no tasks: its part in timers and events. False if the P is
+    /// lost.
+    pub(super) fn look_around(&self, m: &M, p: &P) -> bool {
+        let tick = p.tick.get().wrapping_add(1);
+        p.tick.set(tick);
+        if p.remote.timers.next() != u64::MAX {
+            self.fire_own_timers(m, p);
+        }
+        self.still_holds(m, p) && (tick % GLOBAL_INTERVAL != 0 || self.look_outside(m, p))
+    }
+
     /// The 61st round.
     #[cold]
     fn find_outside_first(&self, m: &M, p: &P) -> Option<Runnable> {
-        if self.is_surplus(p.index()) {
-            self.retire_own(m);
+        if !self.look_outside(m, p) {
             return None;
-        }
-        if self.is_p_wanted() {
-            self.give_to_waiting(m);
-            if !self.still_holds(m, p) {
-                return None;
-            }
-        }
-        if !self.idle.view().has_poller() && self.reactor.has_sources() {
-            self.look_at_reactor(m, p);
-            if !self.still_holds(m, p) {
-                return None;
-            }
-        }
-        for timers in self.unowned_timers() {
-            if timers.next() != u64::MAX {
-                self.fire(m, p, timers);
-                if !self.still_holds(m, p) {
-                    return None;
-                }
-            }
         }
         // Go takes one task here. But a backlog in the injector then shrinks by one task in 61 as
         // long as the local queues do not run dry; a share of it costs the others no more than that
         // many polls.
         self.find_global(p)
+    }
+
+    /// What the owner of `p` owes to others now and then. False if the P is lost.
+    fn look_outside(&self, m: &M, p: &P) -> bool {
+        if self.is_surplus(p.index()) {
+            self.retire_own(m);
+            return false;
+        }
+        if self.is_p_wanted() {
+            self.give_to_waiting(m);
+            if !self.still_holds(m, p) {
+                return false;
+            }
+        }
+        if !self.idle.view().has_poller() && !self.look_for_poller(m, p) {
+            return false;
+        }
+        for timers in self.unowned_timers() {
+            if timers.next() != u64::MAX {
+                self.fire(m, p, timers);
+                if !self.still_holds(m, p) {
+                    return false;
+                }
+            }
+        }
+        true
     }
 
     /// The local queue is empty.
@@ -145,6 +161,23 @@ impl Sched {
         }
         self.spin(m);
         self.find_global(p)
+    }
+
+    /// Nobody is the poller: its part in the reactor and in the timers of idle Ps. False if the P is lost.
+    fn look_for_poller(&self, m: &M, p: &P) -> bool {
+        if self.reactor.has_sources() {
+            self.look_at_reactor(m, p);
+        }
+        for other in self.ps.iter() {
+            if !self.still_holds(m, p) {
+                return false;
+            }
+            let timers = &other.remote.timers;
+            if timers.next() != u64::MAX && self.idle.is_idle(other.index()) {
+                self.fire(m, p, timers);
+            }
+        }
+        self.still_holds(m, p)
     }
 
     /// A fair share of the injector: at most what falls to each P.

@@ -182,7 +182,7 @@ impl Sched {
 
     /// Starts an M without a P, to run jobs or else to wait in the reactor; false if that cannot be.
     pub(super) fn start_without_p(&self, runner: bool) -> bool {
-        if !self.may_start_thread(true) {
+        if !self.may_start_thread() {
             return false;
         }
         match self.start_thread(Start::WithoutP { runner }) {

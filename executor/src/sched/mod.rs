@@ -27,19 +27,22 @@
 //!
 //! `idle.rs` the packed word · `find.rs` what to run next · `run.rs` the loop of an M ·
 //! `park.rs` idle Ms, and how they are woken · `netpoll.rs` the M in the reactor, timers ·
+//! `duty.rs` who looks after them ·
 //! `start.rs` threads, giving a P to an M · `spawn.rs` tasks come in · `root.rs` threads inside
-//! `block_on` · `blocking.rs` Ms that block · `jobs.rs` closures that block · `retake.rs` what the
+//! `block_on` · `nested.rs` one within a task · `blocking.rs` Ms that block · `jobs.rs` closures that block · `retake.rs` what the
 //! monitor does · `deadlock.rs` when nothing can run · `waiting.rs` Ms that wait for a P · `procs.rs` how many Ps there are ·
 //! `shutdown.rs` the end, `presence.rs` who leaves last, `attend.rs` timers and events during it.
 
 mod attend;
 mod blocking;
 mod deadlock;
+mod duty;
 mod find;
 #[cfg(unix)]
 mod fork;
 pub(crate) mod idle;
 mod jobs;
+pub(crate) mod nested;
 mod netpoll;
 mod park;
 mod presence;
@@ -81,7 +84,7 @@ use procs::Procs;
 pub(crate) use blocking::{block, block_eager};
 pub use deadlock::DeadlockPolicy;
 use deadlock::Living;
-pub(crate) use root::block_on;
+pub(crate) use root::{block_on, run};
 pub(crate) use spawn::{spawn, spawn_blocking, spawn_local};
 pub(crate) use timers::{current_clock, timer_home};
 
@@ -104,17 +107,23 @@ pub(crate) struct Config {
 }
 
 impl Config {
-    /// What is done about polls that hold their P without saying so. The current-thread flavour
-    /// promises to start no thread without a reason, so there it must be asked for.
+    /// What is done about polls that hold their P without saying so.
     pub(crate) fn stall_policy(&self) -> StallPolicy {
         match (self.stall_policy, self.flavor) {
             (Some(policy), _) => policy,
-            (None, Flavor::CurrentThread) => StallPolicy::Off,
+            (None, Flavor::CurrentThread) => StallPolicy::HandOff,
             (None, Flavor::MultiThread) => {
                 let asked = crate::debug::settings().stalls;
                 asked.unwrap_or(StallPolicy::HandOff)
             }
         }
+    }
+
+    /// Whether a poll that computes keeps its P whatever the policy. On the current-thread flavour one
+    /// thing goes on at a time, unless something else was asked for; but what waits in the kernel does not
+    /// go on.
+    pub(crate) fn leaves_computing(&self) -> bool {
+        self.flavor == Flavor::CurrentThread && self.stall_policy.is_none()
     }
 }
 
@@ -124,7 +133,7 @@ impl Config {
 pub enum Flavor {
     /// Several processors on threads of their own.
     MultiThread,
-    /// One processor, on the thread inside `block_on`.
+    /// One processor, and threads inside `block_on` while it is used.
     CurrentThread,
 }
 
@@ -145,7 +154,7 @@ pub enum Flavor {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum StallPolicy {
-    /// Nothing.
+    /// Nothing. On the current-thread flavour the future of a `block_on` then waits, too, for a poll that blocks.
     Off,
     /// Warns of it if it held the processor for 10 ms or more, once for each place that spawned such a
     /// task.
@@ -229,6 +238,12 @@ impl Sched {
         crate::primitive::prepare_fences();
         jobs::lend_to_net();
         let watches = config.stall_policy() != StallPolicy::Off;
+        let idle = Idle::new(procs);
+        if config.flavor == Flavor::CurrentThread {
+            // It is retired as long as no thread is inside `block_on`.
+            let taken = idle.take(0);
+            debug_assert_eq!(taken, Some(0));
+        }
         let sched = Arc::new_cyclic(|this: &std::sync::Weak<Self>| {
             let sched = this.as_ptr();
             let hook = this.clone();
@@ -245,13 +260,14 @@ impl Sched {
                     (0..procs)
                         .map(|i| P::new(i, sched, config.seed, Arc::new(Timers::new(origin, None))))
                         .collect(),
+                    config.flavor == Flavor::CurrentThread,
                 ),
                 jobs: CachePadded::new(Jobs::new(config.max_blocking)),
                 sysmon: Sysmon::new(watches),
                 config,
                 clock,
                 reactor,
-                idle: CachePadded::new(Idle::new(procs)),
+                idle: CachePadded::new(idle),
                 globq: CachePadded::new(GlobalQueue::new()),
                 outside: CachePadded::new(Mutex::new(ShardOwner::new())),
                 outside_shard: Shard::new(sched),

@@ -24,11 +24,12 @@ use crate::p::P;
 use crate::primitive::Backoff;
 use crate::warn::warn_later;
 
+use super::duty::PollerDuty;
 use super::{Sched, Timeout};
 
 impl Sched {
     /// `m` has become the poller. Sleeps in the reactor until there is something to do.
-    pub(super) fn wait_in_reactor(&self, m: &M) {
+    pub(super) fn wait_in_reactor(&self, m: &M, duty: PollerDuty<'_>) {
         self.lie_down(m, |ms, me| ms.poller = Some(me));
         let mut ready = Vec::new();
         loop {
@@ -60,23 +61,22 @@ impl Sched {
                 while !m.claimed.swap(false, Ordering::Acquire) {
                     backoff.wait();
                 }
-                self.idle.resign_poller();
+                let duty = duty.resign();
                 self.after_claim(m);
                 self.wake_batch(m, &mut ready);
-                return;
+                return duty.pass_to_holder_or_any(m);
             }
             if !ready.is_empty() || self.may_rise(m) {
                 delay::here("wait_in_reactor: got up");
                 if let Some(index) = self.idle.take(m.last_p.get()) {
-                    self.idle.resign_poller();
+                    let duty = duty.resign();
                     self.install(m, index, false);
                     self.wake_batch(m, &mut ready);
-                    return;
+                    return duty.pass_to_holder_or_any(m);
                 }
                 self.wake_batch(m, &mut ready);
                 if self.may_rise(m) {
-                    self.idle.resign_poller();
-                    return;
+                    return duty.resign().pass_to_any_holder();
                 }
             }
             self.lie_down(m, |ms, me| ms.poller = Some(me));

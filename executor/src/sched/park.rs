@@ -35,18 +35,19 @@ use gopark_net::delay;
 use crate::m::M;
 use crate::p::P;
 
-use super::Sched;
+use super::duty::PollerDuty;
+use super::{Sched, StallPolicy};
 
 /// See the module.
 #[derive(Debug, Default)]
 pub(super) struct IdleMs {
-    /// The M parked last is woken first: its caches are warm.
+    /// Workers. The one parked last is woken first: its caches are warm.
     list: Vec<MPtr>,
     pub(super) poller: Option<MPtr>,
     /// Those that wait for a P, the first first.
     pub(super) waiting: VecDeque<MPtr>,
-    /// Roots that run nothing but their own work.
-    aloof: Vec<MPtr>,
+    /// The threads inside `block_on`.
+    roots: Vec<MPtr>,
 }
 
 /// An M in `IdleMs`; valid as long as it is there, since its thread does not go on before it has
@@ -69,6 +70,10 @@ impl Sched {
     /// there may be work again. False if the M, a worker, has slept long enough and is to end.
     #[must_use = "an M that is not needed any more must end"]
     pub(super) fn park(&self, m: &M) -> bool {
+        if self.is_current_thread() {
+            m.show_due();
+        }
+        let mut duty = None;
         match m.seat.release() {
             Some(p) => {
                 // SAFETY: (1) Ps live as long as the `Sched`.
@@ -77,42 +82,69 @@ impl Sched {
                 p.metrics.parks.add(1);
                 let index = p.index();
                 m.last_p.set(index);
-                self.put_p(index, m.spinning.replace(false));
+                let idle = self.put_p(index, m.spinning.replace(false));
                 delay::here("park: its P is idle");
-                // "Submit against park", step (c). Whoever takes the P by this spins, and so nobody
-                // does it while another spins: that one owes the look.
-                if self.tasks_visible() || (m.may_block() && self.jobs_visible()) {
-                    if let Some(index) = self.idle.take_for_wake() {
-                        self.install(m, index, true);
-                        return true;
-                    }
-                } else if self.jobs_visible() {
-                    // Not for this M, which has work bound to it.
-                    self.wakep();
+                if self.look_again(m) {
+                    idle.pass_to_holder(m);
+                    return true;
                 }
+                duty = Some(idle);
             }
             // It was taken away, perhaps while this M spun.
             None => self.settle_spinning(m),
         }
-        let left = m.is_aloof() && self.idle.should_wake() && self.tasks_visible();
-        if left && !self.wakep() {
-            // No thread can be had: then this one runs what it must.
-            m.keep_aloof_no_more();
-        }
+        m.set_stands_in(false);
         delay::here("park: nothing found");
         if m.has_bound() || self.work_is_orphaned(m) {
             self.sit_down(m);
+            if let Some(duty) = duty {
+                duty.pass_to_holder_or_any(m);
+            }
             return true;
         }
         self.counters.parks.add_shared(1);
-        if !self.is_closing() && !m.is_aloof() && self.idle.become_poller() {
-            self.wait_in_reactor(m);
-            return true;
+        if !self.is_closing() && self.may_poll(m) {
+            if let Some(poller) = PollerDuty::take(self) {
+                poller.takes(duty);
+                self.wait_in_reactor(m, poller);
+                return true;
+            }
         }
-        if m.is_aloof() {
-            self.ensure_poller();
+        if let Some(duty) = duty {
+            duty.pass_to_any_holder();
         }
         self.wait_on_parker(m)
+    }
+
+    /// "Submit against park", step (c): `m` has given its P up, and looks at the queues once more. True if it
+    /// has a P again.
+    fn look_again(&self, m: &M) -> bool {
+        if m.is_dedicated() {
+            // What it finds is for others; if there are none, it must run that itself.
+            if self.work_visible() && !self.wakep() {
+                self.stand_in(m);
+            }
+            return m.seat.held().is_some();
+        }
+        // Whoever takes the P by this spins, and so nobody does it while another spins: that one owes the
+        // look.
+        if self.tasks_visible() || (m.may_block() && self.jobs_visible()) {
+            if let Some(index) = self.idle.take_for_wake() {
+                self.install(m, index, true);
+                return true;
+            }
+        } else if self.jobs_visible() {
+            // Not for this M, which has work bound to it.
+            self.wakep();
+        }
+        false
+    }
+
+    /// Whether `m` is the one to wait in the reactor, if nobody else does. A thread inside `block_on` has to
+    /// be woken for what others are to do, so while a P is held it leaves that to its holder.
+    fn may_poll(&self, m: &M) -> bool {
+        let sent = m.polls_next.replace(false);
+        sent || !m.is_root() || self.is_all_idle() || self.config.stall_policy() == StallPolicy::Off
     }
 
     /// Takes an idle P for `m`, which has work of its own, if there is one.
@@ -127,22 +159,20 @@ impl Sched {
         m.last_p.set(index);
         m.spinning.set(spinning);
         m.seat.install(NonNull::from(self.ps.get(index)));
-        if self.sysmon.bell.is_taker_wanted(|| self.is_full()) {
+        // A `block_on` alone on the current-thread flavour starts no thread that was not asked for.
+        let is_alone = || self.config.leaves_computing() && self.presence.has_no_workers();
+        if !(m.is_root() && is_alone()) && self.sysmon.bell.is_taker_wanted(|| self.is_full()) {
             self.ring();
         }
     }
 
     fn wait_on_parker(&self, m: &M) -> bool {
-        self.publish_timers(m.last_p.get());
-        delay::here("wait_on_parker: timers announced");
-        // The poller, another, may move a clock that is paused now.
-        self.section_ended();
+        delay::here("wait_on_parker: about to lie down");
         let mut surplus = false;
         self.lie_down(m, |ms, me| {
-            let enough = self.is_current_thread() || ms.list.len() >= self.ps.active();
-            surplus = enough && !m.is_root();
-            let list = if m.is_aloof() {
-                &mut ms.aloof
+            surplus = !m.is_root() && ms.list.len() >= self.ps.active();
+            let list = if m.is_root() {
+                &mut ms.roots
             } else {
                 &mut ms.list
             };
@@ -224,7 +254,8 @@ impl Sched {
     /// Whether there is work for `m`, a P to run it, and nobody who has promised to look: the work came
     /// after the look of every M that parked. "Wake against lie down", step (ii).
     fn work_is_orphaned(&self, m: &M) -> bool {
-        !m.is_aloof()
+        // A dedicated M comes to it only if there may be no thread for it.
+        (!m.is_dedicated() || self.counters.thread_failures.get() > 0)
             && self.idle.should_wake()
             && (self.tasks_visible() || (m.may_block() && self.jobs_visible()))
     }
@@ -232,7 +263,7 @@ impl Sched {
     /// Whether some M is idle.
     pub(super) fn has_idle_m(&self) -> bool {
         let ms = self.idle_ms();
-        !ms.list.is_empty() || ms.poller.is_some()
+        !ms.list.is_empty() || !ms.roots.is_empty() || ms.poller.is_some()
     }
 
     /// What an M does that was claimed: it takes the P that came with the claim, if one did.
@@ -240,6 +271,8 @@ impl Sched {
         m.parked.store(false, Ordering::Relaxed);
         m.runner.set(m.next_runner.load(Ordering::Relaxed));
         m.next_runner.store(false, Ordering::Relaxed);
+        m.polls_next.set(m.next_polls.load(Ordering::Relaxed));
+        m.next_polls.store(false, Ordering::Relaxed);
         if let Some(p) = m.take_next_p() {
             // SAFETY: (1) Ps live as long as the `Sched`.
             let index = unsafe { p.as_ref() }.index();
@@ -261,9 +294,10 @@ impl Sched {
     /// Claims an idle M for the P `index`. False if there is none.
     pub(super) fn wake_with_p(&self, index: usize, spinning: bool) -> bool {
         let mut ms = self.idle_ms();
-        let (m, bed) = if let Some(m) = ms.pop_list(self.is_current_thread()) {
+        let (m, bed) = if let Some(m) = ms.list.pop() {
             (m, Bed::Parker)
-        } else if let Some(m) = ms.poller.take() {
+        // SAFETY: (1) an M in `IdleMs` is valid.
+        } else if let Some(m) = ms.poller.take_if(|m| !unsafe { &*m.0 }.is_root()) {
             (m, Bed::Reactor)
         } else {
             return false;
@@ -274,16 +308,20 @@ impl Sched {
         true
     }
 
-    /// Claims, for the P `index`, a root that sleeps and keeps to its own work, which it does no more: there is
-    /// no thread to do the other. False if there is none.
-    pub(super) fn wake_aloof_with_p(&self, index: usize, spinning: bool) -> bool {
+    /// Claims, for the P `index`, a thread inside `block_on`, which stands in: there is no other for the tasks.
+    /// False if none sleeps.
+    pub(super) fn wake_root_with_p(&self, index: usize, spinning: bool) -> bool {
         let mut ms = self.idle_ms();
-        let Some(m) = ms.aloof.pop() else {
+        let (m, bed) = if let Some(m) = ms.roots.pop() {
+            (m, Bed::Parker)
+        } else if let Some(m) = ms.poller.take() {
+            (m, Bed::Reactor)
+        } else {
             return false;
         };
         // SAFETY: (1) an M in `IdleMs` is valid.
-        unsafe { &*m.0 }.keep_aloof_no_more();
-        let claimed = self.claim(m, Bed::Parker, Some((self.ps.get(index), spinning)));
+        unsafe { &*m.0 }.set_stands_in(true);
+        let claimed = self.claim(m, bed, Some((self.ps.get(index), spinning)));
         drop(ms);
         claimed.unpark();
         true
@@ -298,10 +336,7 @@ impl Sched {
     /// Wakes an idle worker, without a P, to run jobs; false if there is none but the poller.
     pub(super) fn wake_runner(&self) -> bool {
         let mut ms = self.idle_ms();
-        // SAFETY: (1) an M in `IdleMs` is valid.
-        let found = ms.list.iter().rposition(|m| !unsafe { &*m.0 }.is_root());
-        let Some(position) = found else { return false };
-        let m = ms.list.remove(position);
+        let Some(m) = ms.list.pop() else { return false };
         // SAFETY: (1) it was in `IdleMs` until just now, and waits for `claimed`.
         let runner = unsafe { &*m.0 };
         runner.next_runner.store(true, Ordering::Relaxed);
@@ -314,11 +349,20 @@ impl Sched {
     /// Wakes any idle M but the poller, without a P, to become the poller; false if there is none.
     pub(super) fn wake_without_p(&self) -> bool {
         let mut ms = self.idle_ms();
-        let Some(m) = ms.list.pop() else { return false };
+        let Some(m) = ms.list.pop().or_else(|| ms.roots.pop()) else {
+            return false;
+        };
+        // SAFETY: (1) it was in `IdleMs` until just now, and waits for `claimed`.
+        unsafe { &*m.0 }.next_polls.store(true, Ordering::Relaxed);
         let claimed = self.claim(m, Bed::Parker, None);
         drop(ms);
         claimed.unpark();
         true
+    }
+
+    /// Whether a thread inside `block_on` sleeps on its parker.
+    pub(super) fn has_sleeping_root(&self) -> bool {
+        !self.idle_ms().roots.is_empty()
     }
 
     /// Wakes `m`, for which there is bound work, with a P if one is idle.
@@ -346,9 +390,9 @@ impl Sched {
     pub(super) fn wake_all(&self) {
         let mut ms = self.idle_ms();
         let waiting = ms.waiting.drain(..).collect::<Vec<_>>();
-        let aloof = std::mem::take(&mut ms.aloof);
+        let roots = std::mem::take(&mut ms.roots);
         let list = std::mem::take(&mut ms.list);
-        let asleep = list.into_iter().chain(aloof).chain(waiting);
+        let asleep = list.into_iter().chain(roots).chain(waiting);
         let mut claimed: Vec<_> = asleep.map(|m| self.claim(m, Bed::Parker, None)).collect();
         let poller = ms.poller.take();
         claimed.extend(poller.map(|m| self.claim(m, Bed::Reactor, None)));
@@ -397,21 +441,8 @@ impl Claimed {
 }
 
 impl IdleMs {
-    /// The M that lay down last. On the current-thread flavour a root goes first: the other threads are
-    /// there for what blocks only.
-    fn pop_list(&mut self, roots_first: bool) -> Option<MPtr> {
-        // SAFETY: (1) an M in `IdleMs` is valid.
-        let is_root = |m: &MPtr| unsafe { &*m.0 }.is_root();
-        if roots_first {
-            if let Some(position) = self.list.iter().rposition(is_root) {
-                return Some(self.list.remove(position));
-            }
-        }
-        self.list.pop()
-    }
-
     pub(super) fn leave_list(&mut self, m: MPtr) -> bool {
-        for list in [&mut self.list, &mut self.aloof] {
+        for list in [&mut self.list, &mut self.roots] {
             if let Some(position) = list.iter().position(|&other| other == m) {
                 list.remove(position);
                 return true;

@@ -19,6 +19,11 @@
 //! 3. A P of index `active` or above that is idle or held is on its way to retirement: who parks it,
 //!    or comes to its 61st round with it, retires it.
 //!
+//! # Rest
+//!
+//! On the current-thread flavour nothing runs while no thread is inside `block_on`: then its P is retired
+//! likewise, though it is not beyond `active`. Whoever holds it as the last `block_on` ends is asked to give it up.
+//!
 //! # The resize race
 //!
 //! `set_procs` (1) lowers `active`, (2) fences, (3) takes all idle Ps and retires those beyond. Who
@@ -30,9 +35,11 @@ use std::sync::{Mutex, MutexGuard, OnceLock};
 
 use gopark_net::delay;
 
+use super::duty::Duty;
 use super::idle::MAX_PROCS;
 use super::{Sched, lock};
-use crate::m::M;
+use crate::current;
+use crate::m::{M, summons};
 use crate::p::P;
 
 /// See the module.
@@ -46,10 +53,14 @@ pub(crate) struct Procs {
     made: AtomicUsize,
     /// Which Ps are retired.
     resize: Mutex<Vec<bool>>,
+    /// How many threads are inside `block_on`; written under `resize`.
+    inside: AtomicUsize,
+    /// Whether the P is retired while there are none.
+    rests: bool,
 }
 
 impl Procs {
-    pub(super) fn new(first: Box<[P]>) -> Self {
+    pub(super) fn new(first: Box<[P]>, rests: bool) -> Self {
         let procs = first.len();
         Self {
             first,
@@ -57,7 +68,9 @@ impl Procs {
             active: AtomicUsize::new(procs),
             wanted: AtomicUsize::new(procs),
             made: AtomicUsize::new(procs),
-            resize: Mutex::new(vec![false; procs]),
+            resize: Mutex::new(vec![rests; procs]),
+            inside: AtomicUsize::new(0),
+            rests,
         }
     }
 
@@ -141,7 +154,7 @@ impl Sched {
         for index in before..procs {
             // One that had no time to retire is held by an M, and goes on.
             if std::mem::replace(&mut retired[index], false) {
-                self.idle.park(index, false);
+                self.make_idle(index, false);
             }
         }
         drop(retired);
@@ -156,20 +169,97 @@ impl Sched {
 
     /// Puts back a P that the caller owns and has no use for: it is idle from now on, and an M that was
     /// `spinning` with it has stopped. As with `Idle::park`, the caller looks at the queues afterwards.
-    pub(super) fn put_p(&self, index: usize, spinning: bool) {
-        self.idle.park(index, spinning);
+    pub(super) fn put_p(&self, index: usize, spinning: bool) -> Duty<'_> {
+        self.make_idle(index, spinning);
         delay::here("put_p: idle");
         // The resize race, step (c): any P, for the count may stand for another than the bit.
         if self.idle_surplus().is_some() {
             self.reap();
         }
         self.serve_waiting();
+        Duty::of_idle_p(self)
+    }
+
+    /// The P `index`, which the caller owns, is idle from now on, and the poller knows of its timers. Every
+    /// P that becomes idle does so here.
+    pub(super) fn make_idle(&self, index: usize, spinning: bool) {
+        self.idle.park(index, spinning);
+        delay::here("make_idle: idle");
+        self.publish_timers(index);
+        // A clock that is paused may move now, for any timer.
+        if self.is_current_thread() && self.idle.view().has_poller() {
+            self.section_ended();
+        }
+    }
+
+    /// The poller, which goes on as such, puts back a P that it has had in hand for a moment.
+    pub(super) fn give_back(&self, index: usize) {
+        self.idle.park(index, false);
+        if self.idle_surplus().is_some() {
+            self.reap();
+        }
+        self.serve_waiting();
+        if self.work_visible() {
+            self.wakep();
+        }
     }
 
     /// Whether the P `index` is to be retired.
     #[inline]
     pub(super) fn is_surplus(&self, index: usize) -> bool {
-        index >= self.ps.active()
+        index >= self.ps.active() || self.is_at_rest()
+    }
+
+    /// Whether nothing is to run: the current-thread flavour, while no thread is inside `block_on`.
+    #[inline]
+    pub(crate) fn is_at_rest(&self) -> bool {
+        self.ps.rests && self.ps.inside.load(Ordering::Relaxed) == 0
+    }
+
+    /// Whether no P is held.
+    pub(crate) fn is_all_idle(&self) -> bool {
+        self.idle.view().idle()
+            >= if self.is_at_rest() {
+                0
+            } else {
+                self.ps.active()
+            }
+    }
+
+    /// A thread begins a `block_on`. With the first one the P of the current-thread flavour can be had.
+    pub(super) fn root_begins(&self) {
+        let mut retired = lock(&self.ps.resize);
+        if self.ps.inside.fetch_add(1, Ordering::Relaxed) > 0 || !self.ps.rests {
+            return;
+        }
+        // If it had no time to retire, it is held by an M, which the root asks for it.
+        if std::mem::replace(&mut retired[0], false) {
+            self.make_idle(0, false);
+        }
+        drop(retired);
+        self.serve_waiting();
+    }
+
+    /// A thread ends its `block_on`. After the last one the P of the current-thread flavour retires.
+    pub(super) fn root_ends(&self) {
+        let retired = lock(&self.ps.resize);
+        if self.ps.inside.fetch_sub(1, Ordering::Relaxed) > 1 || !self.ps.rests {
+            return;
+        }
+        drop(retired);
+        fence(Ordering::SeqCst); // StoreLoad; pairs with: the one at the end of `Idle::park`.
+        self.reap();
+        self.ask_for_p();
+    }
+
+    /// Has the M that holds a P give it up after its poll.
+    pub(super) fn ask_for_p(&self) {
+        let own = current::m();
+        for m in self.ms() {
+            if m.seat.glance().0.is_some() && !std::ptr::eq(&*m, own) {
+                m.summon(summons::GIVE_P);
+            }
+        }
     }
 
     /// Retires the idle Ps that are surplus.
@@ -183,7 +273,7 @@ impl Sched {
                 break;
             };
             if !self.retire(index) {
-                self.idle.park(index, false);
+                self.make_idle(index, false);
             }
         }
         if self.idle.should_wake() && self.work_visible() {
@@ -192,7 +282,12 @@ impl Sched {
     }
 
     fn idle_surplus(&self) -> Option<usize> {
-        (self.ps.active()..self.ps.made()).find(|&index| self.idle.is_idle(index))
+        let first = if self.is_at_rest() {
+            0
+        } else {
+            self.ps.active()
+        };
+        (first..self.ps.made()).find(|&index| self.idle.is_idle(index))
     }
 
     /// Retires the P `index`, which the caller owns; false if it is in use again.
@@ -216,12 +311,15 @@ impl Sched {
         // SAFETY: (1) Ps live as long as the `Sched`.
         let index = unsafe { p.as_ref() }.index();
         self.settle_spinning(m);
-        if !self.retire(index) {
-            self.put_p(index, false);
-        }
+        let duty = if self.retire(index) {
+            Duty::of_idle_p(self)
+        } else {
+            self.put_p(index, false)
+        };
         if self.idle.should_wake() && self.work_visible() {
             self.wakep();
         }
+        duty.pass_to_any_holder();
     }
 }
 

@@ -156,10 +156,17 @@ impl Sched {
             || lock(&self.all_ms).iter().any(|m| m.pulse.is_blocking())
     }
 
+    /// Whether some M has been woken for work of its own and waits for a P.
+    pub(super) fn is_anything_due(&self) -> bool {
+        self.is_p_wanted() || lock(&self.all_ms).iter().any(|m| m.is_due())
+    }
+
     /// Whether a clock that is paused may jump: nobody runs, and nobody blocks who would come back.
     pub(super) fn time_may_jump(&self) -> bool {
-        self.idle.view().idle() >= self.ps.active()
+        !self.is_at_rest()
+            && self.is_all_idle()
             && !self.is_p_wanted()
+            && self.stalled_ms.load(Ordering::Relaxed) == 0
             && !self.somebody_blocks()
     }
 

@@ -1,25 +1,25 @@
 //! Threads inside `block_on`.
 //!
-//! The thread becomes an M: it takes a P, polls its root future, and runs other tasks while the root
-//! waits. So a root that spawns a task and awaits it costs no thread a wake-up.
+//! The thread becomes an M that is dedicated to its root: it takes a P to poll the root and the tasks of
+//! `spawn_local` that are bound to it, and runs no other task. For a task may block, and nobody else could
+//! poll the root meanwhile. What the root has left in the queue of the P goes with the P to a worker
+//! (`run.rs`, `see_to_p`). So each answer that a root gets from a task costs two switches of threads;
+//! [`run`] spares them to a future that may be a task: then the root is only the wait for its end.
 //!
-//! # Nested `block_on`
+//! Where a P is idle, the root has one for its turn, and while it sleeps it has none. If all are held it
+//! is polled without, but not on the current-thread flavour, where one thing goes on at a time: there
+//! the root asks for the P (`ask_for_p`) and gets it after the poll that holds it. If that poll waits in the
+//! kernel, the monitor takes the P from it.
 //!
-//! A task (or a root) that calls `block_on` blocks its M in the middle of a poll. To run other tasks
-//! on top of that frame would deadlock as soon as one of them waits for the task below it. So
-//! the M polls the inner root alone; and whenever that is not ready it passes its P on, waits, and
-//! takes a P again. An inner root that is ready at once costs nothing else. On the current-thread
-//! flavour waiting starts a thread, and `spawn_local` tasks, which are bound to this one, wait until
-//! the inner call returns. Blocking on *another* runtime hands the P on first, and then makes the
-//! thread an M of the other runtime.
+//! If the system refuses a thread to a task, the thread inside `block_on` stands in: `run.rs`, `stand_in`.
+//!
+//! A `block_on` within a task is in `nested.rs`.
 
 use std::future::Future;
-use std::panic::Location;
+use std::panic::{Location, resume_unwind};
 use std::pin::{Pin, pin};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, Wake, Waker};
-use std::thread::Thread;
 
 use gopark_net::{delay, note};
 
@@ -29,6 +29,8 @@ use crate::runtime::EnteredSched;
 
 use super::attend::Attendant;
 use super::blocking::Blocked;
+use super::nested::block_on_nested;
+use super::spawn::spawn;
 use super::{Kind, Sched};
 
 /// Runs `future` to completion on this thread, as an M of `sched`.
@@ -49,6 +51,23 @@ pub(crate) fn block_on<F: Future>(sched: &Arc<Sched>, future: F) -> F::Output {
     }
     let _blocked = Blocked::begin(outer);
     block_on_as_m(sched, future, location)
+}
+
+/// Runs `future` as a task of `sched`, and waits for its end on this thread.
+#[track_caller]
+pub(crate) fn run<F>(sched: &Arc<Sched>, future: F) -> F::Output
+where
+    F: Future + Send + 'static,
+    F::Output: Send + 'static,
+{
+    let task = spawn(sched, future, Location::caller());
+    match block_on(sched, task) {
+        Ok(output) => output,
+        Err(error) => match error.try_into_panic() {
+            Ok(payload) => resume_unwind(payload),
+            Err(_) => panic!("run(): the runtime was shut down before the future was done"),
+        },
+    }
 }
 
 /// What the poll around a `block_on` had left of its budget, or that there is no such poll: a foreign
@@ -103,8 +122,8 @@ impl<'a> Seated<'a> {
     fn begin(m: &'a Arc<M>) -> Self {
         let outer = current::set_m(Arc::as_ptr(m));
         m.sched().presence.enter(Kind::Root);
+        m.sched().root_begins();
         m.sched().enlist(m);
-        m.sched().sit_down(m);
         Self { m, outer }
     }
 }
@@ -118,53 +137,11 @@ impl Drop for Seated<'_> {
         }
         sched.speak(m);
         sched.drop_locals(m);
+        sched.root_ends();
         let _ = m.seat.enter();
         sched.handoff(m);
         current::set_m(self.outer);
         sched.delist(m);
         sched.leave(Kind::Root);
-    }
-}
-
-/// Runs the inner root of a task or root that `m` polls.
-fn block_on_nested<F: Future>(m: &M, mut future: Pin<&mut F>) -> F::Output {
-    let parker = Arc::new(Parker {
-        thread: std::thread::current(),
-        woken: AtomicBool::new(false),
-    });
-    let waker = Waker::from(parker.clone());
-    let _polling = current::enter_root(&waker);
-    loop {
-        note::begin_poll(note::DEFAULT_BUDGET);
-        if let Poll::Ready(value) = future.as_mut().poll(&mut Context::from_waker(&waker)) {
-            return value;
-        }
-        // pairs with: the store in `wake_by_ref`.
-        if parker.woken.swap(false, Ordering::Acquire) {
-            continue;
-        }
-        delay::here("nested root: about to block");
-        let _blocked = Blocked::begin(m);
-        m.sched().ensure_poller();
-        while !parker.woken.swap(false, Ordering::Acquire) {
-            std::thread::park();
-        }
-    }
-}
-
-struct Parker {
-    thread: Thread,
-    woken: AtomicBool,
-}
-
-impl Wake for Parker {
-    fn wake(self: Arc<Self>) {
-        self.wake_by_ref();
-    }
-
-    fn wake_by_ref(self: &Arc<Self>) {
-        // pairs with: the swap in `block_on_nested`.
-        self.woken.store(true, Ordering::Release);
-        self.thread.unpark();
     }
 }

@@ -1,10 +1,12 @@
 //! The loop of an M: find a task, run it, and so on until there is none.
 
 use std::ptr::NonNull;
+use std::sync::Once;
 
 use crate::g::Runnable;
 use crate::m::{M, summons};
 use crate::p::P;
+use crate::warn::warn_later;
 
 use super::Sched;
 
@@ -23,28 +25,24 @@ impl Sched {
             if root.is_none() && self.is_closing() {
                 return;
             }
-            if m.has_bound() && self.run_bound(m, &mut root) {
-                return;
+            if m.has_bound() {
+                if self.held(m).is_none() {
+                    self.seek_p(m);
+                }
+                if self.run_bound(m, &mut root) {
+                    return;
+                }
+                if m.stands_in() && self.may_start_thread() {
+                    m.set_stands_in(false);
+                }
             }
             let found = match self.held(m) {
-                Some(p) if m.is_aloof() => {
-                    if m.has_bound() && p.runq.is_empty() && self.globq.is_empty() {
-                        true
-                    } else {
-                        self.step_aside(m);
-                        m.has_bound()
-                    }
-                }
+                Some(p) if m.is_dedicated() => self.see_to_p(m, p),
                 // Bound work and the P's take turns, so that neither starves the other.
                 Some(p) => self.run_p(m, p) || m.has_bound() || self.run_job(m),
                 None => {
                     self.end_stall(m);
-                    if m.has_bound() {
-                        self.sit_down(m);
-                        true
-                    } else {
-                        self.run_job(m)
-                    }
+                    m.has_bound() || self.run_job(m)
                 }
             };
             if !found && !self.park(m) {
@@ -53,13 +51,61 @@ impl Sched {
         }
     }
 
-    /// `m`, a root that keeps to its own work, leaves its P to others, if there are others.
+    /// `m`, without a P, has bound work to do: with a P if it can have one. On the current-thread flavour
+    /// nothing is polled without.
+    fn seek_p(&self, m: &M) {
+        self.end_stall(m);
+        self.settle_spinning(m);
+        self.sit_down(m);
+        if self.held(m).is_some() || !m.bound_needs_p() {
+            return;
+        }
+        if !self.is_current_thread() {
+            if m.yielded.get() {
+                // To those that hold the Ps, which may share a processor with this thread.
+                std::thread::yield_now();
+            }
+        } else if self.waits_for_p() {
+            if !m.yielded.get() {
+                self.ask_for_p();
+            }
+            self.wait_for_p(m);
+        }
+    }
+
+    /// `m`, the thread inside a `block_on`, holds `p` between two turns of its own work: it looks after the
+    /// P as its owner must, and leaves it with the tasks in it to others. True if its own work is due.
+    fn see_to_p(&self, m: &M, p: &P) -> bool {
+        let holds = self.look_around(m, p);
+        if holds && (!p.runq.is_empty() || !self.globq.is_empty() || self.jobs_visible()) {
+            self.step_aside(m);
+        }
+        m.has_bound() || m.stands_in()
+    }
+
+    /// `m`, the thread inside a `block_on`, leaves its P to others, if there are others. Else it does their
+    /// work.
     #[cold]
     fn step_aside(&self, m: &M) {
-        if !self.handoff(m) {
-            m.keep_aloof_no_more();
-        }
+        let passed_on = self.handoff(m);
         let _ = m.seat.enter();
+        if !passed_on && self.work_visible() {
+            self.stand_in(m);
+        }
+    }
+
+    /// There is no thread for the tasks: `m`, inside `block_on`, runs them.
+    #[cold]
+    pub(super) fn stand_in(&self, m: &M) {
+        static SAID: Once = Once::new();
+        SAID.call_once(|| {
+            warn_later(format_args!(
+                "no thread can be started: the thread inside block_on runs tasks, and one that blocks \
+                 keeps its future from being polled"
+            ));
+        });
+        m.set_stands_in(true);
+        self.sit_down(m);
     }
 
     /// Runs what `m` finds for `p`. Returns after a task if bound work has become due, or if the P is
@@ -130,7 +176,24 @@ impl Sched {
             }
         }
         let _ = m.seat.enter();
+        m.yielded.set(m.has_yielded());
+        if self.is_current_thread() {
+            m.show_due();
+        }
+        if asked & summons::GIVE_P != 0 && !done {
+            self.give_p(m);
+        }
         done
+    }
+
+    /// `m` was asked to give its P up.
+    #[cold]
+    fn give_p(&self, m: &M) {
+        match self.held(m) {
+            Some(p) if self.is_surplus(p.index()) => self.retire_own(m),
+            Some(_) if self.is_p_wanted() => self.give_to_waiting(m),
+            _ => {}
+        }
     }
 
     /// The P that `m`, in scheduler code, holds.

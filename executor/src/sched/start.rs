@@ -31,40 +31,36 @@ impl Sched {
             if self.wake_with_p(index, spinning) {
                 return true;
             }
-            if self.may_start_thread(false) {
+            if self.may_start_thread() {
                 match self.start_thread(Start::WithP { index, spinning }) {
                     Ok(()) => return true,
                     Err(error) => self.thread_refused(&error),
                 }
             }
-            // No thread can be had. A root that keeps to its own work may have lain down while this P was on its
-            // way: nobody else would come for the rest.
-            if self.wake_aloof_with_p(index, spinning) {
+            // No thread can be had: then one inside `block_on` stands in.
+            if self.wake_root_with_p(index, spinning) {
                 return true;
             }
             // Nobody can run it now. The work is in a queue, where whoever holds a P next, or the
             // next submitter's wake-up, finds it; or an M that is about to park: "wake against lie
             // down", steps (1) and (2). What nobody can steal from this P goes to where all look.
             self.empty(index);
-            self.put_p(index, spinning);
+            let duty = self.put_p(index, spinning);
             delay::here("start_m: its P is idle");
-            self.publish_timers(index);
-            if !self.has_idle_m() || !self.work_visible() {
-                return false;
-            }
-            match self.idle.take_for_wake() {
+            let again = self.has_idle_m() && self.work_visible();
+            let taken = again.then(|| self.idle.take_for_wake()).flatten();
+            // The P that was taken counts as held.
+            duty.pass_to_any_holder();
+            match taken {
                 Some(taken) => (index, spinning) = (taken, true),
                 None => return false,
             }
         }
     }
 
-    /// The current-thread flavour starts threads only to replace one that blocks, and for jobs.
-    pub(super) fn may_start_thread(&self, for_job: bool) -> bool {
-        let blocked =
-            || self.blocked_ms.load(Ordering::Relaxed) + self.stalled_ms.load(Ordering::Relaxed);
+    /// Whether a thread may be asked for.
+    pub(super) fn may_start_thread(&self) -> bool {
         !self.is_closing()
-            && (for_job || !self.is_current_thread() || blocked() > 0)
             && self.uptime().as_millis() as u64 >= self.refused_until.load(Ordering::Relaxed)
     }
 
@@ -160,14 +156,13 @@ impl Sched {
             // Who gets it, or nobody, is no reason to keep the tasks from others.
             self.empty(index);
         }
-        self.put_p(index, spinning);
+        let duty = self.put_p(index, spinning);
         delay::here("hand_over: its P is idle");
-        self.publish_timers(index);
         if self.work_visible() {
             self.wakep();
         }
         delay::here("hand_over: nobody may poll");
-        self.ensure_poller();
+        duty.pass_to_sleeper();
         true
     }
 

@@ -91,7 +91,7 @@ impl fmt::Debug for MState<'_> {
             (m.claimed.load(Ordering::Relaxed), ", claimed"),
             (m.pulse.is_blocking(), ", in a section"),
             (m.stalled.load(Ordering::Relaxed), ", stalled"),
-            (m.is_aloof(), ", aloof"),
+            (m.stands_in(), ", stands in for a worker"),
         ];
         for (_, mark) in marks.into_iter().filter(|(holds, _)| *holds) {
             f.write_str(mark)?;

@@ -134,12 +134,17 @@ impl Sched {
         {
             return;
         }
+        // There is one P. With it in our hand nobody polls anything, and what is due stays due.
+        let Some(index) = self.idle.take(0) else {
+            return;
+        };
         let next = self.next_timer(true);
-        if next != u64::MAX {
+        if next != u64::MAX && !self.tasks_visible() && !self.is_anything_due() {
             delay::here("auto_advance: about to jump");
             self.clock.auto_advance_to(next);
             self.collect_due_timers(ready);
         }
+        self.give_back(index);
     }
 }
 

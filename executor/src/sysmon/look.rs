@@ -163,7 +163,7 @@ impl<'a> Monitor<'a> {
     /// doing so ("the ring race", step (c)).
     pub(super) fn may_sleep(&self) -> bool {
         let sched = self.sched;
-        let all_idle = sched.idle.view().idle() >= sched.ps.active();
+        let all_idle = sched.is_all_idle();
         let blocks = || sched.ms().iter().any(|m| holds_p_in_section(m));
         !sched.sysmon.is_stopped()
             && self.pending.is_empty()
@@ -356,6 +356,11 @@ impl<'a> Monitor<'a> {
         };
         let scene = || sched.scene(p, slice);
         let mut finding = patient.watch.look(sight, scene);
+        let is_ours = |cause| match cause {
+            _ if !sched.config.leaves_computing() => true,
+            Cause::Computing => false,
+            Cause::OffCpu | Cause::Block => scene().keeps_tasks_waiting(),
+        };
         let sleeps = matches!(finding, Finding::Stalled(Cause::OffCpu | Cause::Block));
         if sleeps && patient.m.probe.is_runnable() == Some(true) {
             // The kernel has it wait for a processor: then another thread would have to wait, too.
@@ -374,13 +379,14 @@ impl<'a> Monitor<'a> {
             Finding::Well => {}
             Finding::Suspect(nap) => round.soon(nap),
             Finding::Stalled(cause)
-                if cause == Cause::Block || self.policy == StallPolicy::HandOff =>
+                if cause == Cause::Block
+                    || (self.policy == StallPolicy::HandOff && is_ours(cause)) =>
             {
                 return self.retake(at, p, &beat, cause);
             }
             Finding::Stalled(_) => {}
         }
-        if self.policy != StallPolicy::Off {
+        if self.policy != StallPolicy::Off && !sched.config.leaves_computing() {
             self.patients[at].judge(sched, &beat, None);
         }
     }
@@ -427,10 +433,6 @@ impl<'a> Monitor<'a> {
         }
         if cause != Cause::Block {
             patient.judge(sched, beat, Some(cause));
-        }
-        if patient.m.is_root() && !beat.site.is_null() {
-            // Its root can be polled by this thread only, and now waits for a task that is stuck.
-            patient.m.keep_aloof();
         }
         let m = patient.m.clone();
         self.alert_until = sched.uptime() + ALERT;

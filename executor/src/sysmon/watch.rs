@@ -91,7 +91,7 @@ impl Scene {
     }
 
     /// Whether there is more to do than to compute something else.
-    fn keeps_tasks_waiting(&self) -> bool {
+    pub(crate) fn keeps_tasks_waiting(&self) -> bool {
         self.has_tasks || self.hoards
     }
 }

@@ -59,6 +59,10 @@ where
 /// the outermost `block_on` returns are dropped then, and their handles resolve to a cancelled
 /// error. While the thread blocks, in a nested `block_on` or otherwise, its local tasks wait.
 ///
+/// A task, and so the body of a [`run`](crate::run) or of a `#[gopark::main]` that is `Send`, may go on on another
+/// thread after an `.await`: what it spawns there is bound to that one. To have local tasks share a thread, hold
+/// something that is not `Send`, or say `#[gopark::main(local = true)]`.
+///
 /// # Panics
 ///
 /// Panics on a thread that runs no tasks.
