@@ -3,10 +3,12 @@
 mod proof_support;
 
 use std::future::pending;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Barrier, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use gopark::chan;
 use gopark::runtime::Handle;
 use proof_support::{Bell, Counter, alarm, current, every_kind, multi, on_drop};
 
@@ -132,6 +134,52 @@ fn a_shutdown_in_the_background_does_not_wait() {
     assert_eq!(drops.get(), 1);
     release.send(()).unwrap();
     assert_eq!(futures::executor::block_on(task).unwrap(), 8);
+}
+
+/// A task waits on its thread for another one, which lies in the queue of its processor. The runtime was ended before by
+/// one who does not wait for them.
+#[test]
+fn a_task_that_blocks_after_the_end_for_a_task_in_its_own_processor_learns_that_it_is_gone() {
+    let _alarm = alarm();
+    type Wait = fn(chan::Receiver<u32>) -> bool;
+    let ways: [Wait; 5] = [
+        |receiver| receiver.recv_blocking().is_err(),
+        |receiver| gopark::block_on(receiver.recv()).is_err(),
+        |receiver| gopark::block_eager(|| futures::executor::block_on(receiver.recv())).is_err(),
+        |receiver| gopark::block(|| futures::executor::block_on(receiver.recv())).is_err(),
+        |receiver| futures::executor::block_on(receiver.recv()).is_err(),
+    ];
+    for wait in ways {
+        for procs in [1, 2] {
+            let runtime = multi(procs);
+            let ended = Arc::new(AtomicBool::new(false));
+            let has_ended = ended.clone();
+            let (spawned, has_spawned) = mpsc::channel();
+            let task = runtime.spawn(async move {
+                let (sender, receiver) = chan::bounded(0);
+                let other = gopark::spawn(async move {
+                    // Not before the end: until then the other processor would run it.
+                    pending::<()>().await;
+                    sender.send(5).await
+                });
+                spawned.send(()).unwrap();
+                while !has_ended.load(Ordering::Acquire) {
+                    std::hint::spin_loop();
+                }
+                (wait(receiver), other)
+            });
+            has_spawned.recv().unwrap();
+            runtime.shutdown_background();
+            ended.store(true, Ordering::Release);
+            let (told, other) = futures::executor::block_on(task).unwrap();
+            assert!(told, "a message came from a task that was dropped");
+            assert!(
+                futures::executor::block_on(other)
+                    .unwrap_err()
+                    .is_cancelled()
+            );
+        }
+    }
 }
 
 #[test]

@@ -100,6 +100,7 @@ impl<'a> Blocked<'a> {
         let had_p = m.seat.enter().is_some();
         let was_away = m.set_away(true);
         sched.handoff(m);
+        sched.sweep_if_closing();
         Self { m, had_p, was_away }
     }
 }

@@ -75,6 +75,7 @@ impl Sched {
             self.empty(p.index());
         }
         self.hand_over(p.index(), false);
+        self.sweep_if_closing();
     }
 
     /// Whether no P is idle, or none that would get a thread, so that what a stuck M keeps from running is everything.
@@ -219,6 +220,11 @@ impl Sched {
     /// The monitor, on its thread, begins.
     pub(crate) fn monitor_begins(&self) {
         self.presence.started(Some(Kind::Keeper));
+    }
+
+    /// Whether the monitor, which was told to end, has nobody to watch any more.
+    pub(crate) fn may_monitor_end(&self) -> bool {
+        self.presence.has_no_workers()
     }
 
     /// The monitor ends: a P that it has put back may hold tasks, and there may be no other left to drop them.

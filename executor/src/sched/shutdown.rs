@@ -11,7 +11,8 @@
 //!    Meanwhile it attends to timers and events (`attend.rs`).
 //! 3. A task that is stuck in a poll keeps its M, and that the `Sched`. The closer waits as long as
 //!    it was told to, and says what it left. What is left then is left to those who stay: the last of
-//!    them goes when nothing is registered ("the last sweep", `presence.rs`).
+//!    them goes when nothing is registered ("the last sweep", `presence.rs`). The monitor stays as long as a worker does:
+//!    a poll may be stuck because it waits for a task that lies in the P which it holds.
 //!
 //! Wakes after that are harmless: a task without its future is never scheduled.
 
@@ -127,6 +128,19 @@ impl Sched {
             self.idle.park(index, false);
         }
         self.shards().all(|shard| shard.is_empty())
+    }
+
+    /// For one who has made a P idle and does not come to what lies in it: a task that blocks, or the monitor. If the
+    /// runtime has been closed, who closed it may have gone, and the task may block until another is dropped that
+    /// lies there.
+    ///
+    /// *The end against a hand-over*: the giver makes the P idle, fences (`Idle::park`), and looks at `closing`; the
+    /// closer sets `closing`, fences, and takes the idle Ps. So one of the two finds what lies in it.
+    #[inline]
+    pub(super) fn sweep_if_closing(&self) {
+        if self.is_closing() {
+            self.arc().sweep();
+        }
     }
 
     /// Ends what would make somebody wait for this runtime: its sockets fail, its sleeps panic.

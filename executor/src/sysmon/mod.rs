@@ -199,6 +199,10 @@ enum Nap {
     Deep,
 }
 
+/// How often one looks whether a worker has ended that was left in its poll when its runtime was ended, if nothing is to be
+/// seen of it.
+const LEFTOVER_NAP: Duration = Duration::from_millis(20);
+
 /// The monitor's life.
 fn run(sched: Arc<Sched>) {
     crate::sys::nap_exactly();
@@ -208,10 +212,16 @@ fn run(sched: Arc<Sched>) {
     loop {
         sysmon.bell.rise();
         let mut nap = monitor.look();
-        if sysmon.is_stopped() && monitor.has_nothing_pending() {
-            drop(monitor);
-            sched.monitor_ends();
-            return;
+        if sysmon.is_stopped() {
+            if monitor.has_nothing_pending() && sched.may_monitor_end() {
+                drop(monitor);
+                sched.monitor_ends();
+                return;
+            }
+            if nap == Nap::Deep {
+                // Nobody rings for the end of the last one.
+                nap = Nap::For(LEFTOVER_NAP, Wants::NOTHING);
+            }
         }
         if nap == Nap::Deep {
             sysmon.bell.lie_down(sysmon.wants);
