@@ -405,3 +405,32 @@ fn messages_are_moved_and_never_cloned() {
     assert_eq!(other.try_recv().unwrap().0, 1);
     assert!(other.same_channel(&rx));
 }
+
+/// Each panics when it is dropped. Two panics at a time would end the process.
+#[test]
+fn messages_that_panic_when_they_are_dropped_are_all_dropped() {
+    struct Panics<'a>(&'a AtomicUsize);
+    impl Drop for Panics<'_> {
+        fn drop(&mut self) {
+            self.0.fetch_add(1, Ordering::Relaxed);
+            panic!("a message panics");
+        }
+    }
+    let dropped = AtomicUsize::new(0);
+    let (tx, rx) = chan::bounded(3);
+    (0..3).for_each(|_| tx.try_send(Panics(&dropped)).ok().unwrap());
+    let panicked = catch_unwind(AssertUnwindSafe(|| drop(rx)));
+    let payload = panicked.unwrap_err();
+    assert_eq!(payload.downcast_ref(), Some(&"a message panics"));
+    assert_eq!(dropped.load(Ordering::Relaxed), 3);
+    // And while the thread panics for another reason.
+    let (tx, rx) = chan::bounded(3);
+    (0..3).for_each(|_| tx.try_send(Panics(&dropped)).ok().unwrap());
+    let panicked = catch_unwind(AssertUnwindSafe(move || {
+        let _rx = rx;
+        panic!("another reason");
+    }));
+    let payload = panicked.unwrap_err();
+    assert_eq!(payload.downcast_ref(), Some(&"another reason"));
+    assert_eq!(dropped.load(Ordering::Relaxed), 6);
+}

@@ -3,6 +3,7 @@
 use std::cell::{Cell, UnsafeCell};
 use std::fmt;
 use std::mem::MaybeUninit;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Waker};
@@ -11,6 +12,7 @@ use super::lock::{Guard, Lock};
 use super::op::{Fired, Node, Op};
 use super::state::{Source, State};
 use crate::current;
+use crate::elastic::Elastic;
 use crate::sync::wakes;
 
 /// See the module.
@@ -71,7 +73,24 @@ impl<T> Chan<T> {
         let buffer = state.take_buffer();
         drop(state);
         wake_all(wakers);
-        drop(buffer);
+        drop_each(buffer);
+    }
+}
+
+/// Drops all messages, also if the drop of some panics; goes on with the first panic then, unless the thread
+/// panics already.
+fn drop_each<T>(mut messages: Elastic<T>) {
+    let mut first = None;
+    loop {
+        let drop_some = AssertUnwindSafe(|| while messages.pop_front().is_some() {});
+        match catch_unwind(drop_some) {
+            Ok(()) => break,
+            Err(panic) if first.is_none() => first = Some(panic),
+            Err(_) => {}
+        }
+    }
+    if let Some(panic) = first.filter(|_| !std::thread::panicking()) {
+        resume_unwind(panic);
     }
 }
 
