@@ -230,3 +230,34 @@ fn a_runtime_that_waits_for_another_says_that_it_cannot_know() {
     assert!(said.contains("cannot be known"), "{said}");
     assert!(!said.contains("- deadlock"), "{said}");
 }
+
+/// A task holds a receive that was woken with a message, does not poll it any more, and waits for the next.
+#[test]
+fn a_deadlock_names_a_message_that_is_kept_for_a_receive_which_nobody_polls() {
+    const NAME: &str = "a_deadlock_names_a_message_that_is_kept_for_a_receive_which_nobody_polls";
+    if child::is_child(NAME) {
+        let runtime = Builder::new_current_thread()
+            .deadlock_policy(DeadlockPolicy::Abort)
+            .build()
+            .unwrap();
+        runtime.block_on(async {
+            let (tx, rx) = chan::bounded(1);
+            let task = gopark::spawn(async move {
+                let mut first = std::pin::pin!(rx.recv());
+                assert!(futures::poll!(&mut first).is_pending());
+                tx.try_send(()).unwrap();
+                rx.recv().await.unwrap();
+                first.await.unwrap();
+                drop(tx);
+            });
+            task.await.unwrap();
+        });
+        return;
+    }
+    let output = child::command(NAME).output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(!output.status.success(), "it was told to abort: {said}");
+    let waiter =
+        "[chan receive, a message is kept for a receive that was not polled since], spawned at";
+    assert!(said.contains(waiter), "{said}");
+}

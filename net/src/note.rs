@@ -143,6 +143,9 @@ wait_reasons! {
     Signal = "signal wait",
     /// The end of a child process.
     Process = "process wait",
+    /// A channel has no message but those that are kept for receives which were woken and have not been
+    /// polled since.
+    ChanRecvOwed = "chan receive, a message is kept for a receive that was not polled since",
 }
 
 impl WaitReason {

@@ -96,6 +96,38 @@ pub fn bounded<T>(capacity: usize) -> (Sender<T>, Receiver<T>) {
 
 /// A channel that holds no message: a send ends when a receiver takes it.
 ///
+/// # What a send that ended says
+///
+/// That a receive had waited for a message, or one came and took this very message. It does not say that the
+/// message has arrived: a receive that waited is woken to take it, and may be dropped before it is polled (its
+/// task is aborted, its select takes another arm at the same moment). Then the message goes to the next
+/// receive, in its order, and is dropped if the last receiver is. In Go, where a goroutine cannot be
+/// given up, the two are the same.
+///
+/// Who must know that a message was received, at this or any other capacity, sends along where the answer
+/// goes. A message that is dropped on its way drops that, too, so the sender always learns which it was:
+///
+/// ```
+/// use gopark::{chan, sync::oneshot};
+///
+/// gopark::block_on(async {
+///     let (tx, rx) = chan::rendezvous();
+///     gopark::spawn(async move {
+///         let (order, done): (&str, oneshot::Sender<()>) = rx.recv().await.unwrap();
+///         assert_eq!(order, "first");
+///         done.send(()).unwrap(); // received, and done
+///         let lost = rx.recv(); // is given up with the receiver
+///         drop(lost);
+///     });
+///     let (done, is_done) = oneshot::channel();
+///     tx.send(("first", done)).await.unwrap();
+///     assert!(is_done.await.is_ok());
+///     let (done, is_done) = oneshot::channel();
+///     let sent = tx.send(("second", done)).await;
+///     assert!(sent.is_err() || is_done.await.is_err());
+/// });
+/// ```
+///
 /// # Examples
 ///
 /// ```

@@ -49,8 +49,30 @@ impl<T> Receiver<T> {
     ///
     /// No message is lost or changes its place in the order when the future is dropped, at any
     /// capacity, in any select. A message that was kept for it goes to the receiver that waits next,
-    /// or to whoever comes. A future that is neither polled nor dropped keeps that message to
-    /// itself.
+    /// or to whoever comes.
+    ///
+    /// # A receive that is not polled any more
+    ///
+    /// A receive that waits and is woken is owed one message: the channel keeps one back until the future is
+    /// polled or dropped. A future that is neither, because its task waits for something else first, keeps it
+    /// from all others. If what that task waits for needs the message, both wait for ever:
+    ///
+    /// ```no_run
+    /// # gopark::block_on(async {
+    /// # let (_tx, rx) = gopark::chan::bounded::<u32>(1);
+    /// let mut first = std::pin::pin!(rx.recv());
+    /// # let second =
+    /// futures::select_biased! {
+    ///     message = futures::FutureExt::fuse(&mut first) => message,
+    ///     // A message that comes now is kept for `first`, which lives on.
+    ///     _ = futures::FutureExt::fuse(gopark::yield_now()) => rx.recv().await,
+    /// }
+    /// # ; let _ = second; });
+    /// ```
+    ///
+    /// The way out is to give the receive itself to the select, which then drops it (`rx.recv()` in an arm
+    /// and not `&mut first`), to drop it before waiting for anything else, or to run what lives on as a task
+    /// of its own. The report of deadlocks on the current-thread flavour names such a wait.
     ///
     /// # Examples
     ///

@@ -68,7 +68,9 @@ pub(super) unsafe fn poll_recv<T>(
     } else {
         match waiter.rewake(chan, cx) {
             None => {
-                note::park(WaitReason::ChanRecv);
+                // One lock more, for a poll that was in vain.
+                let owes = chan.lock().owes();
+                note::park(wait_reason(owes));
                 return Poll::Pending;
             }
             Some(what) => conclude(chan, waiter, what),
@@ -112,10 +114,21 @@ unsafe fn begin<T>(
         // SAFETY: the caller's promise.
         unsafe { state.receivers.push(node) };
         let granted = state.grant_for_receiver(std::ptr::null());
+        let owes = state.owes();
         drop(state);
         wake(granted);
-        note::park(WaitReason::ChanRecv);
+        note::park(wait_reason(owes));
         return Poll::Pending;
+    }
+}
+
+/// Why a receive waits. If nothing else ever happens, what is kept for another is why: the report of deadlocks
+/// says so.
+fn wait_reason(owes: bool) -> WaitReason {
+    if owes {
+        WaitReason::ChanRecvOwed
+    } else {
+        WaitReason::ChanRecv
     }
 }
 

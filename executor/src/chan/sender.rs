@@ -33,7 +33,9 @@ impl<T> Sender<T> {
         &self.chan
     }
 
-    /// Sends a message; waits while the channel is full, or, with capacity 0, until a receiver takes it.
+    /// Sends a message; waits while the channel is full, or, with capacity 0, until a receiver takes it. What it
+    /// says at capacity 0 that this has ended, and what more can be had, stands at
+    /// [`rendezvous`](super::rendezvous).
     ///
     /// Senders that wait are served in the order in which they came.
     ///

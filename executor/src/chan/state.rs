@@ -133,6 +133,11 @@ impl<T> State<T> {
         self.buffer.len() - self.promised
     }
 
+    /// Whether receives that were woken have not taken their messages yet.
+    pub(crate) fn owes(&self) -> bool {
+        self.promised > 0
+    }
+
     /// Whether a message that no receiver waits for would find room.
     #[inline]
     pub(crate) fn has_room(&self) -> bool {

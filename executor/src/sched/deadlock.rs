@@ -194,6 +194,7 @@ fn is_known(reason: WaitReason) -> bool {
         WaitReason::Join
             | WaitReason::ChanSend
             | WaitReason::ChanRecv
+            | WaitReason::ChanRecvOwed
             | WaitReason::Select
             | WaitReason::Lock
             | WaitReason::Semaphore
