@@ -9,6 +9,7 @@
 //! | `spinning`, `last_p`, `runner`, `polls_next`, `yielded`, `batching`, `locals`, `own_due`, `own_root` | reads and writes | - |
 //! | `next_p`, `next_spinning`, `next_runner`, `next_polls`, `claimed` | takes | write once, after taking the M from `IdleMs` |
 //! | `mailbox`, `bound_ready`, `root_ready` | takes | push, set |
+//! | `wait` | writes | read |
 //! | `summons`, `verdict`, `stalled` | takes | the monitor sets |
 //! | `away`, `nested` | writes | read |
 //! | `stands_in` | reads and writes | who claims it for the tasks sets it |
@@ -52,8 +53,8 @@ use crate::elastic::Elastic;
 use crate::g::{Meta, Runnable, Shard, ShardOwner, Site};
 use crate::p::P;
 use crate::pulse::Pulse;
-use crate::sched::Sched;
 use crate::sched::nested::Parker;
+use crate::sched::{Sched, Wait, Woken};
 use crate::seat::Seat;
 use crate::sys::ThreadProbe;
 use crate::sysmon::Verdict;
@@ -111,6 +112,8 @@ pub(crate) struct M {
     nested: Mutex<Option<Arc<Parker>>>,
     /// Why the root of this `block_on` waits: the number of a `WaitReason`, written by its thread.
     root_wait: AtomicU8,
+    /// What the thread waits for in user code, if it says so; for a clock that stands still.
+    wait: Mutex<Wait>,
     mailbox: ConcurrentQueue<Runnable>,
     local_shard: Shard,
 }
@@ -189,6 +192,7 @@ impl M {
             away: AtomicBool::new(false),
             nested: Mutex::new(None),
             root_wait: AtomicU8::new(WaitReason::Other as u8),
+            wait: Mutex::new(Wait::None),
             mailbox: ConcurrentQueue::unbounded(),
             local_shard: Shard::with_bound(Arc::as_ptr(&sched), this.as_ptr()),
             sched,
@@ -224,6 +228,39 @@ impl M {
 
     pub(crate) fn set_root_wait(&self, reason: WaitReason) {
         self.root_wait.store(reason as u8, Ordering::Relaxed);
+    }
+
+    /// The thread is about to block until `woken`. For the M.
+    pub(crate) fn begin_wait(&self, woken: Arc<dyn Woken>) {
+        self.set_wait(Wait::Until(woken, self.runner.get()));
+    }
+
+    /// What becomes of that wait. For the M.
+    pub(crate) fn set_wait(&self, wait: Wait) {
+        *self.wait.lock().unwrap_or_else(PoisonError::into_inner) = wait;
+    }
+
+    /// Whether a clock that stands still must wait for what this thread does without a P: see
+    /// `sched/standstill.rs`.
+    pub(crate) fn holds_time(&self) -> bool {
+        match &*self.wait.lock().unwrap_or_else(PoisonError::into_inner) {
+            Wait::None => self.pulse.is_blocking(),
+            Wait::Until(woken, _) => woken.is_woken(),
+        }
+    }
+
+    /// Whether this thread runs a job, and waits in it for what tasks bring about.
+    pub(crate) fn waits_in_job(&self) -> bool {
+        let wait = self.wait.lock().unwrap_or_else(PoisonError::into_inner);
+        matches!(&*wait, Wait::Until(woken, true) if !woken.is_woken())
+    }
+
+    /// Where the task was spawned that the thread polls, or polled last; None if that was a root.
+    pub(crate) fn site_of_poll(&self) -> Option<&'static Location<'static>> {
+        let site = self.pulse.look().site;
+        // SAFETY: (1) a site lives as long as its shard, and that as long as the `Sched` or this M; (2) the pulse
+        // has published it.
+        (!site.is_null()).then(|| unsafe { &*site }.location())
     }
 
     /// Whether this thread may be lent to what blocks: nothing that is bound to it would wait.

@@ -4,10 +4,11 @@ mod chan_support;
 
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use chan_support::{CAPACITIES, alarm, channel, every_kind, rounds};
 use gopark::chan;
+use gopark::time::Instant;
 
 #[test]
 fn threads_send_and_receive_all() {

@@ -152,4 +152,56 @@ mod tests {
             assert!(until <= 5 || sched.is_notified() || started);
         });
     }
+    /// "The hold-against-poller race", of `standstill.rs`: the clock is paused, a timer is armed, and a P is held as
+    /// the poller goes to sleep. Returns whether it may jump.
+    fn publish_standstill(sched: &Sched) -> bool {
+        sched.poll_until.store(NEVER, Ordering::Relaxed);
+        fence(Ordering::SeqCst);
+        sched.next_timer() != NEVER && sched.idle.view().idle() == 1
+    }
+
+    /// The P is put back: the poller sees that nobody runs, or is told to look again.
+    #[test]
+    fn a_clock_that_stands_still_moves_when_the_last_p_is_put_back() {
+        check(3, || {
+            let sched = Sched::new();
+            let p = sched.idle.take(0).expect("it is idle");
+            sched.arm(1, 5);
+            let holder = spawn(&sched, move |sched| {
+                // `make_idle`
+                sched.idle.park(p, false);
+                if sched.idle.view().has_poller() {
+                    sched.notified.store(true, Ordering::Relaxed);
+                }
+            });
+            assert!(sched.idle.become_poller());
+            let may_jump = publish_standstill(&sched);
+            holder.join().unwrap();
+            assert!(
+                may_jump || sched.is_notified(),
+                "the clock stands still for ever"
+            );
+        });
+    }
+
+    /// The same, for an M that leaves a timer behind with the P, when there was none before.
+    #[test]
+    fn a_clock_that_stands_still_moves_for_a_timer_left_behind() {
+        check(3, || {
+            let sched = Sched::new();
+            let p = sched.idle.take(0).expect("it is idle");
+            let holder = spawn(&sched, move |sched| {
+                sched.arm(0, 5);
+                sched.idle.park(p, false);
+                sched.timer_left_behind(5);
+            });
+            assert!(sched.idle.become_poller());
+            let may_jump = publish_standstill(&sched);
+            holder.join().unwrap();
+            assert!(
+                may_jump || sched.is_notified(),
+                "the clock stands still for ever"
+            );
+        });
+    }
 }

@@ -69,6 +69,10 @@ impl Anonymous {
         collected
     }
 
+    pub(crate) fn is_empty(&self) -> bool {
+        self.wakers.is_empty()
+    }
+
     /// Moves all wakers to `out`: something was reported.
     pub(crate) fn take(&mut self, out: &mut Vec<Waker>) {
         if !self.wakers.is_empty() {

@@ -305,6 +305,16 @@ impl Reactor {
         self.shared().sources.load(Ordering::Relaxed) != 0
     }
 
+    /// Whether an operation on a socket waits. It asks all sockets, so it is for one who is about to sleep and
+    /// wants to know for what.
+    pub fn has_waiters(&self) -> bool {
+        let state = self.shared().lock_state();
+        state
+            .table
+            .iter()
+            .any(|source| source.readiness.has_waiters())
+    }
+
     /// Ends the reactor: every operation on its sockets fails from now on, those that wait now are woken
     /// to fail, a poll in progress returns, and the background thread (if there is one) ends before
     /// this returns. Repeating it does nothing.

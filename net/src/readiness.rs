@@ -412,6 +412,12 @@ impl Readiness {
         waiters.take(WAIT_READ | WAIT_WRITE, out);
     }
 
+    /// Whether anybody waits for a report.
+    pub(crate) fn has_waiters(&self) -> bool {
+        // Invariant 2. Relaxed: who began to wait before its thread went idle is seen by that.
+        self.word.load(Ordering::Relaxed) & (WAIT_READ | WAIT_WRITE) != 0 && !self.lock().is_empty()
+    }
+
     fn lock(&self) -> MutexGuard<'_, Waiters> {
         // Nothing under this lock panics.
         self.waiters.lock().unwrap_or_else(PoisonError::into_inner)
@@ -431,6 +437,12 @@ impl fmt::Debug for Readiness {
 }
 
 impl Waiters {
+    fn is_empty(&self) -> bool {
+        self.first.iter().all(Option::is_none)
+            && self.more.is_empty()
+            && self.anonymous.iter().all(Anonymous::is_empty)
+    }
+
     /// Puts the waker of `spare` in, or leaves there the one that is not needed. Returns whom to wake because
     /// wakers without an identity have collected.
     fn enlist(

@@ -80,6 +80,10 @@ impl<T> Table<T> {
         Some(value)
     }
 
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &T> {
+        self.entries.iter().map(|(_, entry)| &entry.value)
+    }
+
     /// Takes out everything.
     pub(crate) fn drain(&mut self) -> Vec<T> {
         self.entries.drain().map(|entry| entry.value).collect()

@@ -17,7 +17,10 @@ use gopark_net::note;
 use super::error::{RecvError, RecvTimeoutError, SendError, SendTimeoutError};
 use super::recv::Recv;
 use super::send::Send;
+use super::timed;
+use crate::sched::{Woken, current_clock, wait_in_section};
 use crate::task::block_eager;
+use crate::time::sleep;
 
 /// How often a thread lets others run before it parks: the peer may be about to answer, and to park and
 /// be unparked costs 40 us. A guess.
@@ -76,6 +79,12 @@ fn nanoseconds() -> u64 {
 struct Parker {
     thread: Thread,
     woken: AtomicBool,
+}
+
+impl Woken for Parker {
+    fn is_woken(&self) -> bool {
+        self.woken.load(Ordering::Relaxed)
+    }
 }
 
 impl Wake for Parker {
@@ -143,7 +152,7 @@ pub(crate) fn wait_until<F: Future>(
 }
 
 fn park_for<F: Future>(
-    parker: &Parker,
+    parker: &Arc<Parker>,
     mut future: Pin<&mut F>,
     cx: &mut Context<'_>,
     deadline: Option<Instant>,
@@ -151,7 +160,7 @@ fn park_for<F: Future>(
     loop {
         while !parker.take() {
             match deadline.map(|deadline| deadline.saturating_duration_since(Instant::now())) {
-                None => thread::park(),
+                None => wait_in_section(parker, thread::park),
                 Some(Duration::ZERO) => return None,
                 #[expect(
                     clippy::disallowed_methods,
@@ -166,7 +175,15 @@ fn park_for<F: Future>(
     }
 }
 
+/// Whether the time of this thread's runtime is paused: what is limited here is limited by that, then.
+fn is_time_paused() -> bool {
+    current_clock(|clock| clock.is_some_and(|clock| clock.is_paused()))
+}
+
 pub(super) fn recv_for<T>(recv: Recv<'_, T>, duration: Duration) -> Result<T, RecvTimeoutError> {
+    if is_time_paused() {
+        return wait(timed::recv(recv, sleep(duration)));
+    }
     let deadline = Instant::now().checked_add(duration);
     match wait_until(pin!(recv), deadline) {
         Some(received) => received.map_err(|RecvError| RecvTimeoutError::Disconnected),
@@ -178,6 +195,9 @@ pub(super) fn send_for<T>(
     send: Send<'_, T>,
     duration: Duration,
 ) -> Result<(), SendTimeoutError<T>> {
+    if is_time_paused() {
+        return wait(timed::send(send, sleep(duration)));
+    }
     let deadline = Instant::now().checked_add(duration);
     let mut send = pin!(send);
     match wait_until(send.as_mut(), deadline) {

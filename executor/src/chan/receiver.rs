@@ -159,11 +159,8 @@ impl<T> Receiver<T> {
     /// # Errors
     ///
     /// Fails if the time is up, or the channel is closed and empty.
-    pub fn recv_deadline_blocking(
-        &self,
-        deadline: std::time::Instant,
-    ) -> Result<T, RecvTimeoutError> {
-        self.recv_timeout_blocking(deadline.saturating_duration_since(std::time::Instant::now()))
+    pub fn recv_deadline_blocking(&self, deadline: Instant) -> Result<T, RecvTimeoutError> {
+        self.recv_timeout_blocking(deadline.saturating_duration_since(Instant::now()))
     }
 
     /// Receives up to `limit` messages into `buffer`, under one lock; waits only while there is none.

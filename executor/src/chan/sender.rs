@@ -186,12 +186,9 @@ impl<T> Sender<T> {
     pub fn send_deadline_blocking(
         &self,
         value: T,
-        deadline: std::time::Instant,
+        deadline: Instant,
     ) -> Result<(), SendTimeoutError<T>> {
-        self.send_timeout_blocking(
-            value,
-            deadline.saturating_duration_since(std::time::Instant::now()),
-        )
+        self.send_timeout_blocking(value, deadline.saturating_duration_since(Instant::now()))
     }
 
     /// Waits for a place in the channel, and keeps it for one message. With capacity 0 it waits for a

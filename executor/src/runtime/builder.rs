@@ -15,6 +15,10 @@ const DEFAULT_MAX_BLOCKING: usize = 512;
 /// How long an idle thread beyond the number of processors waits for work; tokio's figure.
 const DEFAULT_KEEP_ALIVE: Duration = Duration::from_secs(10);
 
+/// What crosses the loopback interface comes at once, but for a timer of the kernel's now and then, and a
+/// thread that the kernel keeps waiting.
+const DEFAULT_PAUSE_GRACE: Duration = Duration::from_millis(5);
+
 /// Builds a [`Runtime`].
 ///
 /// # Examples
@@ -37,6 +41,7 @@ pub struct Builder {
     on_thread_start: Option<Arc<dyn Fn() + Send + Sync>>,
     on_thread_stop: Option<Arc<dyn Fn() + Send + Sync>>,
     pause_time: bool,
+    pause_grace: Duration,
     stall_policy: Option<StallPolicy>,
     max_blocking: usize,
     keep_alive: Duration,
@@ -67,6 +72,7 @@ impl Builder {
             on_thread_start: None,
             on_thread_stop: None,
             pause_time: false,
+            pause_grace: DEFAULT_PAUSE_GRACE,
             stall_policy: None,
             max_blocking: DEFAULT_MAX_BLOCKING,
             keep_alive: DEFAULT_KEEP_ALIVE,
@@ -164,6 +170,30 @@ impl Builder {
         self
     }
 
+    /// For how long, in real time, a socket operation that waits holds a paused clock: the clock jumps to the next
+    /// timer after `grace` without any event. Without this call it is 5 ms.
+    ///
+    /// Bytes on their way through the kernel are nothing that a runtime could see, so a test in which
+    /// data comes late, from another process for example, may want more. Zero: sockets do not hold the clock. While no
+    /// socket operation waits nothing of this costs time. See [paused time](crate::time#paused-time).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use gopark::runtime::Builder;
+    ///
+    /// let runtime = Builder::new_current_thread()
+    ///     .pause_time(true)
+    ///     .pause_grace(Duration::from_millis(50))
+    ///     .build()?;
+    /// # std::io::Result::Ok(())
+    /// ```
+    pub fn pause_grace(mut self, grace: Duration) -> Self {
+        self.pause_grace = grace;
+        self
+    }
+
     /// What is done about polls that block or compute for long without saying so.
     ///
     /// Without this call it is [`HandOff`](StallPolicy::HandOff) on the multi-thread flavour, unless the
@@ -237,6 +267,7 @@ impl Builder {
             on_thread_start: self.on_thread_start,
             on_thread_stop: self.on_thread_stop,
             pause_time: self.pause_time,
+            pause_grace: self.pause_grace,
             stall_policy: self.stall_policy,
             max_blocking: self.max_blocking,
             keep_alive: self.keep_alive,

@@ -158,6 +158,7 @@ impl Sched {
         // Relaxed: the monitor's count goes before its exchange of the seat, whose result we have seen.
         if m.stalled.load(Ordering::Relaxed) && m.stalled.swap(false, Ordering::Relaxed) {
             self.stalled_ms.fetch_sub(1, Ordering::Relaxed);
+            self.section_ended();
         }
     }
 
@@ -183,7 +184,7 @@ impl Sched {
         }
     }
 
-    /// A clock that is paused does not move while a section lasts. Whoever waits for that looks again.
+    /// What held a clock that is paused holds it no more, perhaps. Whoever waits for that looks again.
     #[inline]
     pub(super) fn section_ended(&self) {
         if self.is_current_thread() && self.clock.is_paused() {

@@ -10,6 +10,8 @@
 //! Where another runtime lives in the process, or a thread outside has woken a task before, it says that it cannot
 //! know, and ends nothing.
 //!
+//! Likewise it says who blocks for that long while timers wait for a clock that is paused (`standstill.rs`).
+//!
 //! On the multi-thread flavour nobody says it: a service that is idle there looks the same.
 
 use std::fmt::Write;
@@ -41,7 +43,8 @@ const PATIENCE: Duration = Duration::from_secs(1);
 pub enum DeadlockPolicy {
     /// Nothing.
     Ignore,
-    /// Says which tasks wait, for what, and where they were spawned, once.
+    /// Says which tasks wait, for what, and where they were spawned, once. Likewise, which of them block so long
+    /// that a [paused](crate::time#paused-time) time, and the timers that wait for it, stand still.
     #[default]
     Report,
     /// Says so, and aborts the process. For programs in which no thread outside the runtime wakes a task: where one has
@@ -62,10 +65,7 @@ impl Sched {
     /// How long the M in the reactor waits, which would wait for `timeout`; and whether that is to find
     /// out about a deadlock.
     pub(super) fn with_patience(&self, timeout: Timeout) -> (Timeout, Option<Vigil>) {
-        let asks = timeout.is_none()
-            && self.config.deadlock_policy != DeadlockPolicy::Ignore
-            && !self.deadlock_said.load(Ordering::Relaxed);
-        if !asks {
+        if timeout.is_some() || self.config.deadlock_policy == DeadlockPolicy::Ignore {
             return (timeout, None);
         }
         // Before the look at the others, so that what they do meanwhile is seen.
@@ -74,7 +74,8 @@ impl Sched {
             claims: self.counters.unparks.get(),
             ms_version: self.ms_version(),
         };
-        if self.nothing_can_run() {
+        let is_dead = !self.deadlock_said.load(Ordering::Relaxed) && self.nothing_can_run();
+        if is_dead || self.is_held_time_unsaid() {
             (Some(PATIENCE), Some(vigil))
         } else {
             (timeout, None)
@@ -100,9 +101,13 @@ impl Sched {
 
     /// Whether it has been so ever since `vigil` began, and for as long as it takes.
     fn nothing_has_run(&self, vigil: Vigil) -> bool {
+        self.nothing_can_run() && self.nobody_was_up(vigil)
+    }
+
+    /// Whether everybody has slept ever since `vigil` began, and for as long as it takes.
+    fn nobody_was_up(&self, vigil: Vigil) -> bool {
         // The wait may end a little early, and would then begin anew each time.
         vigil.since.elapsed() + PATIENCE / 50 >= PATIENCE
-            && self.nothing_can_run()
             && self.counters.unparks.get() == vigil.claims
             && self.ms_version() == vigil.ms_version
     }
@@ -110,7 +115,11 @@ impl Sched {
     /// The wait is over, and nobody was woken: perhaps nobody ever will be.
     #[cold]
     pub(super) fn say_deadlock(&self, vigil: Vigil) {
-        if !self.nothing_has_run(vigil) {
+        if self.is_held_time_unsaid() && self.nobody_was_up(vigil) {
+            self.say_time_is_held();
+            return;
+        }
+        if self.deadlock_said.load(Ordering::Relaxed) || !self.nothing_has_run(vigil) {
             return;
         }
         let tasks = crate::runtime::tasks_of(self);

@@ -30,7 +30,7 @@
 //! `duty.rs` who looks after them ·
 //! `start.rs` threads, giving a P to an M · `spawn.rs` tasks come in · `root.rs` threads inside
 //! `block_on` · `nested.rs` one within a task · `blocking.rs` Ms that block · `jobs.rs` closures that block · `retake.rs` what the
-//! monitor does · `deadlock.rs` when nothing can run · `waiting.rs` Ms that wait for a P · `procs.rs` how many Ps there are ·
+//! monitor does · `deadlock.rs` when nothing can run · `standstill.rs` a clock that is paused · `waiting.rs` Ms that wait for a P · `procs.rs` how many Ps there are ·
 //! `shutdown.rs` the end, `presence.rs` who leaves last, `attend.rs` timers and events during it.
 
 mod attend;
@@ -52,6 +52,7 @@ mod root;
 mod run;
 mod shutdown;
 mod spawn;
+mod standstill;
 mod start;
 mod state;
 mod timers;
@@ -86,6 +87,7 @@ pub use deadlock::DeadlockPolicy;
 use deadlock::Living;
 pub(crate) use root::{block_on, run};
 pub(crate) use spawn::{spawn, spawn_blocking, spawn_local};
+pub(crate) use standstill::{Wait, Woken, wait_in_section};
 pub(crate) use timers::{current_clock, timer_home};
 
 /// What a runtime is built from.
@@ -98,6 +100,8 @@ pub(crate) struct Config {
     pub(crate) on_thread_start: Option<Arc<dyn Fn() + Send + Sync>>,
     pub(crate) on_thread_stop: Option<Arc<dyn Fn() + Send + Sync>>,
     pub(crate) pause_time: bool,
+    /// For how long, without any event, a socket operation that waits holds a paused clock.
+    pub(crate) pause_grace: Duration,
     /// None: the flavour's own.
     pub(crate) stall_policy: Option<StallPolicy>,
     pub(crate) max_blocking: usize,
@@ -209,6 +213,8 @@ pub(crate) struct Sched {
     refused_until: AtomicU64,
     /// A deadlock was reported.
     deadlock_said: AtomicBool,
+    /// It was said who holds a paused clock.
+    held_time_said: AtomicBool,
     /// A thread that is no M of this runtime has woken a task of it.
     woken_outside: AtomicBool,
     /// Until the runtime has been closed.
@@ -246,6 +252,12 @@ impl Sched {
         }
         let sched = Arc::new_cyclic(|this: &std::sync::Weak<Self>| {
             let sched = this.as_ptr();
+            let hook = this.clone();
+            clock.on_change(Box::new(move || {
+                if let Some(sched) = hook.upgrade() {
+                    sched.reactor.notify();
+                }
+            }));
             let hook = this.clone();
             let outside_timers = Timers::new(
                 origin,
@@ -285,6 +297,7 @@ impl Sched {
                 started: std::time::Instant::now(),
                 refused_until: AtomicU64::new(0),
                 deadlock_said: AtomicBool::new(false),
+                held_time_said: AtomicBool::new(false),
                 woken_outside: AtomicBool::new(false),
                 living: Mutex::new(Some(Living::begin())),
                 silent: AtomicBool::new(false),

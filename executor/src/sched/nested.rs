@@ -21,6 +21,7 @@ use crate::current;
 use crate::m::M;
 
 use super::blocking::Blocked;
+use super::standstill::{Wait, Woken};
 
 /// Runs the inner root of a task or root that `m` polls.
 pub(super) fn block_on_nested<F: Future>(m: &M, mut future: Pin<&mut F>) -> F::Output {
@@ -43,10 +44,15 @@ pub(super) fn block_on_nested<F: Future>(m: &M, mut future: Pin<&mut F>) -> F::O
             continue;
         }
         delay::here("nested root: about to block");
-        let _blocked = Blocked::begin(m);
+        // In a section, too, it holds the clock only once it is woken.
+        m.begin_wait(parker.clone());
+        let blocked = Blocked::begin(m);
+        m.sched().section_ended();
         while !parker.is_woken() {
             std::thread::park();
         }
+        drop(blocked);
+        m.set_wait(Wait::None);
     }
 }
 
@@ -57,9 +63,9 @@ pub(crate) struct Parker {
     woken: AtomicBool,
 }
 
-impl Parker {
+impl Woken for Parker {
     /// Whether it was woken and has not gone on yet.
-    pub(crate) fn is_woken(&self) -> bool {
+    fn is_woken(&self) -> bool {
         self.woken.load(Ordering::Relaxed)
     }
 }

@@ -25,6 +25,7 @@ use crate::primitive::Backoff;
 use crate::warn::warn_later;
 
 use super::duty::PollerDuty;
+use super::standstill::Calm;
 use super::{Sched, Timeout};
 
 impl Sched {
@@ -32,9 +33,10 @@ impl Sched {
     pub(super) fn wait_in_reactor(&self, m: &M, duty: PollerDuty<'_>) {
         self.lie_down(m, |ms, me| ms.poller = Some(me));
         let mut ready = Vec::new();
+        let mut calm = Calm::default();
         loop {
             if !self.may_rise(m) && !m.claimed.load(Ordering::Relaxed) {
-                let (timeout, vigil) = self.with_patience(self.publish_poll_until());
+                let (timeout, vigil) = self.with_patience(self.publish_poll_until(&mut calm));
                 self.counters.reactor_waits.add_shared(1);
                 m.seat.leave();
                 self.poll_reactor(timeout, &mut ready);
@@ -44,7 +46,7 @@ impl Sched {
                 self.poll_until.store(0, Ordering::Relaxed);
                 self.collect_due_timers(&mut ready);
                 if ready.is_empty() {
-                    self.auto_advance(m, &mut ready);
+                    self.auto_advance(m, &mut ready, &mut calm);
                 }
                 if let Some(vigil) = vigil.filter(|_| ready.is_empty() && !self.may_rise(m)) {
                     // To a logger perhaps, which is code of the user.
@@ -74,6 +76,7 @@ impl Sched {
                     self.wake_batch(m, &mut ready);
                     return duty.pass_to_holder_or_any(m);
                 }
+                calm.end();
                 self.wake_batch(m, &mut ready);
                 if self.may_rise(m) {
                     return duty.resign().pass_to_any_holder();
@@ -100,12 +103,9 @@ impl Sched {
     }
 
     /// Steps (1) to (3) of the timer-against-poller race; returns how long to wait.
-    fn publish_poll_until(&self) -> Timeout {
+    fn publish_poll_until(&self, calm: &mut Calm) -> Timeout {
         if self.clock.is_paused() {
-            // Time stands still. A first look is without waiting: if nothing else is due, the
-            // clock jumps to the next timer (`auto_advance`).
-            let may_jump = self.next_timer(true) != u64::MAX && self.time_may_jump();
-            return may_jump.then_some(Duration::ZERO);
+            return self.publish_standstill(calm);
         }
         loop {
             let until = self.next_timer(false);

@@ -186,7 +186,7 @@ impl Sched {
         self.idle.park(index, spinning);
         delay::here("make_idle: idle");
         self.publish_timers(index);
-        // A clock that is paused may move now, for any timer.
+        // A clock that is paused may move now, for any timer: the hold-against-poller race, step (b).
         if self.is_current_thread() && self.idle.view().has_poller() {
             self.section_ended();
         }

@@ -162,15 +162,6 @@ impl Sched {
         self.is_p_wanted() || lock(&self.all_ms).iter().any(|m| m.is_due())
     }
 
-    /// Whether a clock that is paused may jump: nobody runs, and nobody blocks who would come back.
-    pub(super) fn time_may_jump(&self) -> bool {
-        !self.is_at_rest()
-            && self.is_all_idle()
-            && !self.is_p_wanted()
-            && self.stalled_ms.load(Ordering::Relaxed) == 0
-            && !self.somebody_blocks()
-    }
-
     /// The monitor is about to take the P of `m`: the M is counted as stalled. False if it is already.
     pub(crate) fn begin_stall(&self, m: &M) {
         // Relaxed: the exchange of the seat that follows publishes both.

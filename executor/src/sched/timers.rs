@@ -123,29 +123,6 @@ impl Sched {
             self.ensure_poller();
         }
     }
-
-    /// With the clock paused and everything idle, jumps to the next timer, if one is armed, and
-    /// fires it.
-    pub(super) fn auto_advance(&self, m: &M, ready: &mut Vec<Waker>) {
-        if !self.clock.is_paused()
-            || self.may_rise(m)
-            || self.tasks_visible()
-            || !self.time_may_jump()
-        {
-            return;
-        }
-        // There is one P. With it in our hand nobody polls anything, and what is due stays due.
-        let Some(index) = self.idle.take(0) else {
-            return;
-        };
-        let next = self.next_timer(true);
-        if next != u64::MAX && !self.tasks_visible() && !self.is_anything_due() {
-            delay::here("auto_advance: about to jump");
-            self.clock.auto_advance_to(next);
-            self.collect_due_timers(ready);
-        }
-        self.give_back(index);
-    }
 }
 
 /// Runs `f` with the clock and the timers that a sleep armed on this thread belongs to: those of the

@@ -20,7 +20,10 @@ use std::{
 
 use gopark_net::note;
 
-use crate::task::block_eager;
+use crate::{
+    sched::{Woken, wait_in_section},
+    task::block_eager,
+};
 
 /// Runs `future` to its end on this thread. It may be called anywhere, also within itself.
 pub(crate) fn wait<F: Future>(future: F) -> F::Output {
@@ -48,11 +51,17 @@ struct Signal {
 
 impl Signal {
     /// Waits for a wake that no earlier call has met.
-    fn park(&self) {
+    fn park(self: &Arc<Self>) {
         // pairs with: the store in `wake_by_ref`.
         while !self.woken.swap(false, Ordering::Acquire) {
-            thread::park();
+            wait_in_section(self, thread::park);
         }
+    }
+}
+
+impl Woken for Signal {
+    fn is_woken(&self) -> bool {
+        self.woken.load(Ordering::Relaxed)
     }
 }
 

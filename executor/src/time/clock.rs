@@ -14,7 +14,7 @@ use std::{
     fmt,
     panic::Location,
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
+        Arc, Mutex, MutexGuard, OnceLock, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
     time::{Duration, Instant as StdInstant},
@@ -33,6 +33,8 @@ struct Inner {
     /// Whether the state is not REAL. Written under the lock of `hands`.
     touched: AtomicBool,
     hands: Mutex<Hands>,
+    /// Told when somebody has paused, resumed or advanced the clock: who sleeps by it must look again.
+    changed: OnceLock<Box<dyn Fn() + Send + Sync>>,
 }
 
 /// What a clock shows that is not REAL: `at`, plus the time since `since` unless it stands still.
@@ -93,6 +95,7 @@ impl Clock {
                 at: origin,
                 since: None,
             }),
+            changed: OnceLock::new(),
         }))
     }
 
@@ -101,6 +104,18 @@ impl Clock {
         let clock = Self::new(true);
         clock.0.touched.store(true, Ordering::Relaxed);
         clock
+    }
+
+    /// Has `told` called after each change of the clock by its user.
+    pub(crate) fn on_change(&self, told: Box<dyn Fn() + Send + Sync>) {
+        let first = self.0.changed.set(told);
+        debug_assert!(first.is_ok(), "a clock has one runtime");
+    }
+
+    fn changed(&self) {
+        if let Some(told) = self.0.changed.get() {
+            told();
+        }
     }
 
     /// The instant of tick 0.
@@ -143,6 +158,8 @@ impl Clock {
             // Relaxed: a thread that reads the system's clock a little longer sees a time that this
             // clock has shown.
             self.0.touched.store(true, Ordering::Relaxed);
+            drop(hands);
+            self.changed();
             return Ok(());
         }
         if hands.since.is_none() {
@@ -152,6 +169,8 @@ impl Clock {
             at: hands.read(),
             since: None,
         };
+        drop(hands);
+        self.changed();
         Ok(())
     }
 
@@ -161,6 +180,8 @@ impl Clock {
             return Err(ClockError::NotPaused);
         }
         hands.since = Some(StdInstant::now());
+        drop(hands);
+        self.changed();
         Ok(())
     }
 
@@ -171,6 +192,8 @@ impl Clock {
             return Err(ClockError::NotPaused);
         }
         hands.at = saturating_add(hands.at, by);
+        drop(hands);
+        self.changed();
         Ok(())
     }
 
@@ -235,7 +258,8 @@ fn current(what: &str) -> Clock {
 /// Pauses the time of the current runtime.
 ///
 /// [`Instant::now`] stands still, and so do all sleeps, until [`advance`] moves the time or every task
-/// of the runtime is idle: then the time jumps to the next timer at once. So a test that sleeps
+/// of the runtime is idle: then the time jumps to the next timer at once. Sockets and what blocks hold it back:
+/// see [paused time](crate::time#paused-time). So a test that sleeps
 /// for an hour takes no time, and always in the same order. What other clocks show, those of `std` and
 /// of the system, is not changed.
 ///

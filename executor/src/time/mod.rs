@@ -34,10 +34,20 @@
 //!
 //! In a current-thread runtime [`pause`], or `Builder::pause_time`, stops the clock. It then moves in
 //! two ways only: [`advance`], and by itself to the next deadline when no task can run. So a program
-//! that sleeps runs at full speed, and each run sees the same instants. The two rules also say what to
-//! beware of: a task that waits for the outside world (a socket, another thread) is idle to the
-//! runtime, so time may jump while it waits; and [`std::time::Instant`] goes on, so code under test
-//! must use [`Instant`].
+//! that sleeps runs at full speed, and each run sees the same instants.
+//!
+//! What waits for the outside world holds the time, so that it does not jump over what is about to come:
+//!
+//! | who waits | holds the time |
+//! |---|---|
+//! | a job of `spawn_blocking`, a section of `block` or `block_eager`, a file operation, a name look-up | as long as it lasts |
+//! | an operation on a socket | for a few milliseconds of real time without any event: `Builder::pause_grace` |
+//! | a task, a method `*_blocking`, or a `block_on` within a task, that waits for a channel, a lock, a timer, a task | not at all: tasks may end that, and if another thread does, time may jump before |
+//!
+//! A section that waits for a task that sleeps (by a channel of `std`, for example) holds the very time
+//! that would end it; while that lasts, the runtime says so once, and who it is
+//! (`Builder::deadlock_policy`). Use the methods `*_blocking` there, whose time-outs are of paused time, too.
+//! [`std::time::Instant`] goes on, so code under test must use [`Instant`].
 //!
 //! # How it works
 //!
