@@ -286,7 +286,7 @@ fn of_many_tasks_that_compute_for_long_few_run_at_a_time() {
     let _alarm = alarm();
     let runtime = multi(2);
     let computing = Computing::default();
-    let hogs: Vec<_> = (0..10)
+    let hogs: Vec<_> = (0..20)
         .map(|_| {
             let computing = computing.clone();
             runtime.spawn(async move { computing.compute(Duration::from_millis(40)) })
@@ -298,8 +298,8 @@ fn of_many_tasks_that_compute_for_long_few_run_at_a_time() {
     }
     let most = computing.most();
     let metrics = runtime.handle().metrics();
-    // Two have lost their processor, two have one; and now and then a retake strikes the next poll.
-    assert!(most <= 6, "{most} at a time: {metrics:?}");
+    // Four have lost their processor, two have one; and now and then a retake strikes the next poll.
+    assert!(most <= 8, "{most} at a time: {metrics:?}");
 }
 
 #[test]

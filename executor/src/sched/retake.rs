@@ -9,8 +9,8 @@ use gopark_net::delay;
 
 use crate::m::{M, summons};
 use crate::p::P;
-use crate::sysmon::watch::{Cause, SLICE, Scene};
-use crate::sysmon::{self, Verdict};
+use crate::sysmon::watch::{Cause, Scene};
+use crate::sysmon::{self, Clocks, Verdict};
 
 use super::{Kind, Sched, lock};
 
@@ -128,11 +128,12 @@ impl Sched {
     /// `m`, out of scheduler code, was asked to say what the monitor found.
     #[cold]
     pub(super) fn speak(&self, m: &M) {
-        let Some(verdict) = lock(&m.verdict).take() else {
+        let Some(mut verdict) = lock(&m.verdict).take() else {
             return;
         };
         let held = self.uptime() - verdict.since;
-        if held >= SLICE {
+        if let Some(cause) = verdict.cause_after(held, Clocks::of(&m.probe)) {
+            verdict.cause = cause;
             sysmon::report::stall(&verdict, held, false);
         }
     }

@@ -57,6 +57,19 @@ impl ThreadProbe {
         (result == 0).then(|| Duration::new(time.tv_sec as u64, time.tv_nsec as u32))
     }
 
+    /// How long the thread has waited for a processor in all, while it would have computed: without the wait that it may
+    /// be in. None if the system does not say. Some microseconds.
+    pub(crate) fn waited(&self) -> Option<Duration> {
+        let mut text = [0; 64];
+        let length = File::open(format!("/proc/self/task/{}/schedstat", self.tid))
+            .and_then(|mut file| file.read(&mut text))
+            .ok()?;
+        // Nanoseconds on a processor, nanoseconds waited, slices.
+        let text = std::str::from_utf8(&text[..length]).ok()?;
+        let waited = text.split(' ').nth(1)?.parse().ok()?;
+        Some(Duration::from_nanos(waited))
+    }
+
     /// Whether the thread computes, or would if a processor were free; false if it waits for
     /// something. None if the system does not say. Some microseconds.
     pub(crate) fn is_runnable(&self) -> Option<bool> {

@@ -75,6 +75,49 @@ mod tests {
 
     #[test]
     #[cfg(target_os = "linux")]
+    fn a_thread_that_is_kept_from_its_processor_is_said_to_have_waited() {
+        // Two threads that compute on one processor.
+        let keep_to_one = || {
+            // SAFETY: (1) all zeroes is an empty set.
+            let mut set: libc::cpu_set_t = unsafe { std::mem::zeroed() };
+            // SAFETY: (1) the pointer is to a set of that size.
+            let result = unsafe { libc::sched_getaffinity(0, size_of_val(&set), &raw mut set) };
+            assert_eq!(result, 0);
+            // SAFETY: (1) the set is ours, and the number is below its size.
+            let has = |cpu: &usize| unsafe { libc::CPU_ISSET(*cpu, &set) };
+            let cpu = (0..1024).find(has).unwrap();
+            // SAFETY: as above.
+            let mut one: libc::cpu_set_t = unsafe { std::mem::zeroed() };
+            // SAFETY: as above.
+            unsafe { libc::CPU_SET(cpu, &mut one) };
+            // SAFETY: (1) the pointer is to a set of that size.
+            let result = unsafe { libc::sched_setaffinity(0, size_of_val(&one), &raw const one) };
+            assert_eq!(result, 0);
+        };
+        let compute = move || {
+            keep_to_one();
+            let probe = ThreadProbe::of_this_thread();
+            let before = probe.waited()?;
+            let start = Instant::now();
+            while start.elapsed() < Duration::from_millis(100) {
+                std::hint::black_box(&start);
+            }
+            Some(probe.waited()? - before)
+        };
+        let threads = [(); 2].map(|()| std::thread::spawn(compute));
+        let waited = threads.map(|thread| thread.join().unwrap());
+        let [Some(one), Some(other)] = waited else {
+            println!("this system does not say: {waited:?}");
+            return;
+        };
+        assert!(
+            one + other >= Duration::from_millis(50),
+            "{one:?} and {other:?}"
+        );
+    }
+
+    #[test]
+    #[cfg(target_os = "linux")]
     fn a_thread_that_has_ended_has_no_clock() {
         let probe = std::thread::spawn(ThreadProbe::of_this_thread)
             .join()

@@ -23,6 +23,10 @@ impl ThreadProbe {
         None
     }
 
+    pub(crate) fn waited(&self) -> Option<Duration> {
+        None
+    }
+
     pub(crate) fn is_runnable(&self) -> Option<bool> {
         None
     }

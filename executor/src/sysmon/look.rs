@@ -15,7 +15,7 @@ use super::trace::Trace;
 use super::watch::{
     Cause, Finding, OFF_CPU_LIMIT, SHORT_OFF_CPU_LIMIT, SHORT_SLICE, SLICE, Sight, Watch,
 };
-use super::{Culprit, Nap, Verdict};
+use super::{Clocks, Culprit, Nap, Verdict};
 use crate::g::Site;
 use crate::m::M;
 use crate::p::P;
@@ -100,6 +100,8 @@ struct Patient {
     /// The poll for which a verdict was left, and that for which a retake was refused.
     judged: Option<u32>,
     refused: Option<u32>,
+    /// The poll in which its thread was seen to do nothing, how long it had computed then, and its clocks.
+    dozed: Option<(u32, Duration, Clocks)>,
     /// Pulse and thread clock at the last look.
     beat: Option<(u32, u32)>,
     cpu: Option<Duration>,
@@ -319,8 +321,10 @@ impl<'a> Monitor<'a> {
         patient.compare(&beat, p.is_some(), now, round);
         let Some(p) = p else {
             patient.watch.forget();
-            if let Some(place) = patient.hogs_still(now) {
-                self.repute.has_computed(place, now);
+            match patient.goes_on(now) {
+                Some((place, Cause::Computing)) => self.repute.has_computed(place, now),
+                Some((place, Cause::OffCpu)) => self.repute.has_blocked(place, now),
+                _ => {}
             }
             return;
         };
@@ -337,7 +341,7 @@ impl<'a> Monitor<'a> {
         let place = place(&beat);
         let computes = place.is_some_and(|place| self.repute.computes(&place, now));
         let blocks = place.is_some_and(|place| self.repute.blocks(&place, now));
-        let slice = self.slice(if computes { SHORT_SLICE } else { SLICE });
+        let slice = self.slice(computes);
         let patient = &mut self.patients[at];
         let watched = self.policy != StallPolicy::Off || beat.block % 2 == 1;
         if rt % 2 == 1 || !watched {
@@ -356,6 +360,7 @@ impl<'a> Monitor<'a> {
         };
         let scene = || sched.scene(p, slice);
         let mut finding = patient.watch.look(sight, scene);
+        patient.note_doze(beat.tick);
         let is_ours = |cause| match cause {
             _ if !sched.config.leaves_computing() => true,
             Cause::Computing => false,
@@ -424,12 +429,10 @@ impl<'a> Monitor<'a> {
             place,
             at: sched.uptime(),
         });
-        match (place, cause) {
-            (Some(place), Cause::OffCpu) => self.repute.has_blocked(place, sched.uptime()),
-            (Some(place), Cause::Computing) if patient.watch.computed() >= SLICE => {
+        if let (Some(place), Cause::Computing) = (place, cause) {
+            if patient.watch.computed() >= SLICE {
                 self.repute.has_computed(place, sched.uptime());
             }
-            _ => {}
         }
         if cause != Cause::Block {
             patient.judge(sched, beat, Some(cause));
@@ -439,20 +442,22 @@ impl<'a> Monitor<'a> {
         self.complete(m, retake, cause);
     }
 
-    /// How long a poll may compute while others wait. Each Ps' worth of Ms that compute without a P already
-    /// makes it that much longer: all share the processors.
-    fn slice(&self, slice: Duration) -> Duration {
+    /// How long a poll may compute while others wait. Each Ps' worth of Ms that compute without a P already makes it a
+    /// slice longer: all share the processors. A poll of which it is expected gets less, unless there are many of them:
+    /// to take Ps from these one after the other helps none.
+    fn slice(&self, is_expected: bool) -> Duration {
         let is_hog = |patient: &&Patient| {
-            matches!(
-                patient.lost,
-                Some(Loss {
-                    cause: Cause::Computing,
-                    ..
-                })
-            )
+            let cause = patient.lost.map(|loss| loss.cause);
+            cause == Some(Cause::Computing)
         };
         let hogs = self.patients.iter().filter(is_hog).count();
-        slice * (1 + hogs / self.sched.ps.active()) as u32
+        let shares = hogs / self.sched.ps.active();
+        let slice = if is_expected && shares < 2 {
+            SHORT_SLICE
+        } else {
+            SLICE
+        };
+        slice * (1 + shares) as u32
     }
 
     /// Sees to it that somebody waits in the reactor.
@@ -556,8 +561,10 @@ impl<'a> Monitor<'a> {
             if patient.judged != Some(loss.tick) {
                 continue;
             }
-            if let Some(verdict) = self.sched.take_stale_verdict(&patient.m, PATIENCE) {
+            if let Some(mut verdict) = self.sched.take_stale_verdict(&patient.m, PATIENCE) {
                 let held = now - verdict.since;
+                let cause = verdict.cause_after(held, Clocks::of(&patient.m.probe));
+                verdict.cause = cause.unwrap_or(verdict.cause);
                 report::stall(&verdict, held, true);
             } else if patient.has_unspoken_verdict() {
                 round.soon(BUSY_NAP * 10);
@@ -575,6 +582,7 @@ impl Patient {
             lost: None,
             judged: None,
             refused: None,
+            dozed: None,
             beat: None,
             cpu: None,
             at: Duration::ZERO,
@@ -607,11 +615,27 @@ impl Patient {
         self.at = now;
     }
 
-    /// Where the task was spawned in whose poll the M lost its P a time slice ago, for it computed; if it does still.
-    fn hogs_still(&self, now: Duration) -> Option<Place> {
+    /// Where the task was spawned in whose poll the M lost its P, and why, if that has gone on for so long since that it
+    /// was no moment's weakness: a poll that computed for a slice, one that slept for longer than the kernel would keep
+    /// from its processor a thread that wakes up.
+    fn goes_on(&self, now: Duration) -> Option<(Place, Cause)> {
         let loss = self.lost?;
-        let hogs = loss.cause == Cause::Computing && now - loss.at >= SLICE;
-        loss.place.filter(|_| hogs)
+        let enough = if loss.cause == Cause::Computing {
+            SLICE
+        } else {
+            BUSY_NAP
+        };
+        let place = loss.place.filter(|_| now >= loss.at + enough);
+        place.map(|place| (place, loss.cause))
+    }
+
+    /// What the thread had done when it was first seen to do nothing in its poll: what the kernel keeps it from its
+    /// processor since then is known.
+    fn note_doze(&mut self, tick: u32) {
+        let dozes = self.watch.is_long() && self.watch.cause() == Cause::OffCpu;
+        if dozes && self.dozed.is_none_or(|(at, ..)| at != tick) {
+            self.dozed = Some((tick, self.watch.computed(), Clocks::of(&self.m.probe)));
+        }
     }
 
     /// Whether the M is in the same time slice on `p` since 10 ms, and others wait.
@@ -652,11 +676,17 @@ impl Patient {
             return;
         }
         self.judged = Some(beat.tick);
+        let (computed, clocks) = match self.dozed {
+            Some((tick, computed, clocks)) if tick == beat.tick => (computed, clocks),
+            _ => (self.watch.computed(), Clocks::of(&self.m.probe)),
+        };
         let verdict = Verdict {
             culprit,
             since: self.watch.since(),
             cause,
             handed_over: lost.is_some(),
+            computed,
+            clocks,
         };
         sched.leave_verdict(&self.m, verdict);
     }

@@ -64,6 +64,7 @@ use std::time::Duration;
 use std::{fmt, io};
 
 use crate::sched::Sched;
+use crate::sys::ThreadProbe;
 use bell::{Bell, Wants};
 use look::Monitor;
 use watch::Cause;
@@ -167,6 +168,55 @@ pub(crate) struct Verdict {
     pub(crate) cause: Cause,
     /// Whether the P was taken.
     pub(crate) handed_over: bool,
+    /// How long the poll had computed when this was left, and the clocks of its thread then.
+    pub(crate) computed: Duration,
+    pub(crate) clocks: Clocks,
+}
+
+/// How long a thread has computed and how long it has waited for a processor, as far as the system says.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Clocks {
+    cpu: Option<Duration>,
+    waited: Option<Duration>,
+}
+
+impl Clocks {
+    pub(crate) fn of(thread: &ThreadProbe) -> Self {
+        Self {
+            cpu: thread.cpu_time(),
+            waited: thread.waited(),
+        }
+    }
+
+    /// How long it has computed and has waited since `before`.
+    fn since(self, before: Self) -> (Duration, Duration) {
+        let between = |before: Option<Duration>, now: Option<Duration>| match (before, now) {
+            (Some(before), Some(now)) => now.saturating_sub(before),
+            _ => Duration::ZERO,
+        };
+        (
+            between(before.cpu, self.cpu),
+            between(before.waited, self.waited),
+        )
+    }
+}
+
+impl Verdict {
+    /// What the poll, of which that was left, mostly did, if it held its P for a time slice by what it did. It has lasted
+    /// for `held`, and the clocks of its thread are at `now`. Otherwise it was starved: the kernel kept it from its
+    /// processor, which is nobody's fault here.
+    pub(crate) fn cause_after(&self, held: Duration, now: Clocks) -> Option<Cause> {
+        let (computed, starved) = now.since(self.clocks);
+        let computed = self.computed + computed;
+        let own = held.saturating_sub(starved);
+        let asleep = own.saturating_sub(computed);
+        let cause = match now.cpu {
+            None => self.cause,
+            Some(_) if asleep > computed => Cause::OffCpu,
+            Some(_) => Cause::Computing,
+        };
+        (own >= watch::SLICE).then_some(cause)
+    }
 }
 
 /// Whose poll it was.
@@ -240,5 +290,45 @@ fn run(sched: Arc<Sched>) {
             #[expect(clippy::disallowed_methods, reason = "the monitor is no M")]
             thread::park_timeout(time);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MS: Duration = Duration::from_millis(1);
+
+    fn clocks(cpu: u32, waited: u32) -> Clocks {
+        Clocks {
+            cpu: Some(cpu * MS),
+            waited: Some(waited * MS),
+        }
+    }
+
+    #[test]
+    fn a_poll_that_the_kernel_kept_from_its_processor_is_not_spoken_of() {
+        let verdict = Verdict {
+            culprit: Culprit::Unknown,
+            since: Duration::ZERO,
+            cause: Cause::OffCpu,
+            handed_over: true,
+            computed: MS,
+            clocks: clocks(100, 1_000),
+        };
+        let after = |held: u32, now| verdict.cause_after(held * MS, now);
+        // It slept for 13 ms; waited for 12 of 14; computed for 11 of 14, whatever it seemed at first; did some of each.
+        assert_eq!(after(14, clocks(100, 1_000)), Some(Cause::OffCpu));
+        assert_eq!(after(14, clocks(100, 1_012)), None);
+        assert_eq!(after(14, clocks(110, 1_001)), Some(Cause::Computing));
+        assert_eq!(after(30, clocks(105, 1_015)), Some(Cause::OffCpu));
+        assert_eq!(after(30, clocks(105, 1_022)), None);
+        // Where the system does not say, what was found stands.
+        assert_eq!(after(14, Clocks::default()), Some(Cause::OffCpu));
+        let unknown = Clocks {
+            waited: None,
+            ..clocks(100, 0)
+        };
+        assert_eq!(after(14, unknown), Some(Cause::OffCpu));
     }
 }

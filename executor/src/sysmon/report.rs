@@ -82,6 +82,7 @@ impl fmt::Display for Stall<'_> {
 mod tests {
     use std::panic::Location;
 
+    use super::super::Clocks;
     use super::*;
 
     #[test]
@@ -92,6 +93,8 @@ mod tests {
             since: Duration::ZERO,
             cause: Cause::OffCpu,
             handed_over: true,
+            computed: Duration::ZERO,
+            clocks: Clocks::default(),
         };
         let held = Duration::from_millis(212);
         let text = |verdict: &Verdict, goes_on| {
