@@ -250,11 +250,10 @@ fn a_child_of_a_process_under_load_has_runtimes_of_its_own() {
     };
     for round in 0..100 {
         loads[round % 2].get_on(1);
-        // SAFETY: (1) the copy belongs to the child, which has memory of its own.
         let status = in_child(|step| {
-            be_a_child(step, round % 10 == 0, unsafe {
-                std::ptr::read(&raw const parents)
-            })
+            // SAFETY: (1) the copy belongs to the child, which has memory of its own.
+            let copy = unsafe { std::ptr::read(&raw const parents) };
+            be_a_child(step, round % 10 == 0, copy)
         });
         assert_eq!(status, 0, "in round {round}");
     }
@@ -297,7 +296,8 @@ fn a_child_may_fork_again() {
     let status = in_child(|step| {
         gopark::block_on(work());
         *step = 1;
-        let task = gopark::block_on(async { spawn(pending::<()>()) });
+        let spawn_one = async || spawn(pending::<()>());
+        let task = gopark::block_on(spawn_one());
         let status = in_child(|step| {
             gopark::block_on(work());
             *step = 1;
