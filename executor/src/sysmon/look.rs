@@ -1,21 +1,18 @@
 //! One look at everything, and what follows from it.
 
-use std::panic::Location;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use gopark_net::delay;
 
 use super::bell::Wants;
 use super::crowd::{self, Crowd};
+use super::patient::{Loss, Patient, Place, holds_p_in_section, place};
 use super::report;
 use super::repute::Repute;
 use super::trace::Trace;
-use super::watch::{
-    Cause, Finding, OFF_CPU_LIMIT, SHORT_OFF_CPU_LIMIT, SHORT_SLICE, SLICE, Sight, Watch,
-};
-use super::{Clocks, Culprit, Nap, Verdict};
+use super::watch::{Cause, Finding, OFF_CPU_LIMIT, SHORT_OFF_CPU_LIMIT, SHORT_SLICE, SLICE, Sight};
+use super::{Clocks, Nap};
 use crate::g::Site;
 use crate::m::M;
 use crate::p::P;
@@ -26,7 +23,7 @@ use crate::seat::Retake;
 use crate::warn::warn_later;
 
 /// How often a runtime is looked at that has no P to spare, or in which polls have stalled.
-const BUSY_NAP: Duration = Duration::from_millis(1);
+pub(super) const BUSY_NAP: Duration = Duration::from_millis(1);
 /// How often one is looked at that has an idle P: see `sysmon/mod.rs`.
 const CALM_NAP: Duration = Duration::from_millis(10);
 /// For how long it is looked at as if full after it was: most are full again soon, and a ring costs more than a look.
@@ -79,50 +76,17 @@ pub(super) struct Monitor<'a> {
     trace: Option<Trace>,
 }
 
-/// Where a task was spawned.
-type Place = &'static Location<'static>;
-
-/// The loss of a P.
-#[derive(Clone, Copy)]
-struct Loss {
-    tick: u32,
-    cause: Cause,
-    place: Option<Place>,
-    at: Duration,
-}
-
-/// An M under observation.
-struct Patient {
-    m: Arc<M>,
-    watch: Watch,
-    /// The poll in which it lost its P, and why, while it is stalled for that.
-    lost: Option<Loss>,
-    /// The poll for which a verdict was left, and that for which a retake was refused.
-    judged: Option<u32>,
-    refused: Option<u32>,
-    /// The poll in which its thread was seen to do nothing, how long it had computed then, and its clocks.
-    dozed: Option<(u32, Duration, Clocks)>,
-    /// Pulse and thread clock at the last look.
-    beat: Option<(u32, u32)>,
-    cpu: Option<Duration>,
-    at: Duration,
-    /// Its thread's waits for locks until then.
-    waits: (u64, Duration),
-    /// The P it held at the last look, the time slice in which, and since when.
-    slice: (*const P, usize, Duration),
-}
-
 /// What a look has found, all Ms together.
 #[derive(Default)]
-struct Round {
+pub(super) struct Round {
     /// Some M has moved since the last look, or holds a P.
-    alive: bool,
+    pub(super) alive: bool,
     /// Blocking sections come and go, or are in their first moments.
-    blocks: bool,
+    pub(super) blocks: bool,
     /// Jobs wait.
     jobs: bool,
     /// Ms that run a job or block, and use the processor.
-    computing: usize,
+    pub(super) computing: usize,
     nap: Option<Duration>,
 }
 
@@ -571,143 +535,4 @@ impl<'a> Monitor<'a> {
             }
         }
     }
-}
-
-impl Patient {
-    fn new(m: Arc<M>) -> Self {
-        let waits = m.waits();
-        Self {
-            m,
-            watch: Watch::default(),
-            lost: None,
-            judged: None,
-            refused: None,
-            dozed: None,
-            beat: None,
-            cpu: None,
-            at: Duration::ZERO,
-            waits,
-            slice: (std::ptr::null(), 0, Duration::ZERO),
-        }
-    }
-
-    /// What has changed since the last look.
-    fn compare(&mut self, beat: &Beat<Site>, holds_p: bool, now: Duration, round: &mut Round) {
-        let before = self.beat.replace((beat.tick, beat.block));
-        let moved = before.is_some_and(|before| before != (beat.tick, beat.block));
-        round.alive |= moved;
-        let in_section = beat.block % 2 == 1;
-        round.blocks |=
-            (in_section && holds_p) || before.is_some_and(|(_, block)| block != beat.block);
-        if !self.m.stalled.load(Ordering::Relaxed) {
-            self.lost = None;
-        }
-        // Of threads that wait nobody asks, and there may be many.
-        let cpu = if holds_p || in_section {
-            self.m.probe.cpu_time()
-        } else {
-            None
-        };
-        if let (Some(was), Some(is)) = (std::mem::replace(&mut self.cpu, cpu), cpu) {
-            let computes = (is.saturating_sub(was)) * 2 >= now - self.at;
-            round.computing += usize::from(in_section && computes);
-        }
-        self.at = now;
-    }
-
-    /// Where the task was spawned in whose poll the M lost its P, and why, if that has gone on for so long since that it
-    /// was no moment's weakness: a poll that computed for a slice, one that slept for longer than the kernel would keep
-    /// from its processor a thread that wakes up.
-    fn goes_on(&self, now: Duration) -> Option<(Place, Cause)> {
-        let loss = self.lost?;
-        let enough = if loss.cause == Cause::Computing {
-            SLICE
-        } else {
-            BUSY_NAP
-        };
-        let place = loss.place.filter(|_| now >= loss.at + enough);
-        place.map(|place| (place, loss.cause))
-    }
-
-    /// What the thread had done when it was first seen to do nothing in its poll: what the kernel keeps it from its
-    /// processor since then is known.
-    fn note_doze(&mut self, tick: u32) {
-        let dozes = self.watch.is_long() && self.watch.cause() == Cause::OffCpu;
-        if dozes && self.dozed.is_none_or(|(at, ..)| at != tick) {
-            self.dozed = Some((tick, self.watch.computed(), Clocks::of(&self.m.probe)));
-        }
-    }
-
-    /// Whether the M is in the same time slice on `p` since 10 ms, and others wait.
-    fn outstays_slice(&mut self, p: &P, now: Duration) -> bool {
-        let slices = p.runq.slices();
-        let (same_p, same_slice, since) = self.slice;
-        if !std::ptr::eq(same_p, p) || same_slice != slices {
-            self.slice = (p, slices, now);
-            return false;
-        }
-        let outstays = now - since >= SLICE && p.runq.stealable() > 0 && p.runq.has_private();
-        if outstays {
-            self.slice.2 = now;
-        }
-        outstays
-    }
-
-    /// Leaves a verdict on the poll, if it was long enough or cost the M its P.
-    fn judge(&mut self, sched: &Sched, beat: &Beat<Site>, lost: Option<Cause>) {
-        if beat.block % 2 == 1 || !self.watch.is_poll(beat.tick) {
-            return;
-        }
-        let is_new = self.judged != Some(beat.tick);
-        if lost.is_none() && (!is_new || self.watch.duration() < SLICE) {
-            return;
-        }
-        let culprit = if beat.site.is_null() {
-            self.m.root().map_or(Culprit::Unknown, Culprit::Root)
-        } else {
-            Culprit::Task(location(beat.site))
-        };
-        let cause = lost.unwrap_or_else(|| match self.watch.cause() {
-            Cause::OffCpu if self.m.probe.is_runnable() == Some(true) => Cause::Computing,
-            cause => cause,
-        });
-        if cause == Cause::Computing && self.watch.computed() < SLICE && lost.is_none() {
-            // The kernel kept it from its processor: that is nobody's fault here. A later look may find more.
-            return;
-        }
-        self.judged = Some(beat.tick);
-        let (computed, clocks) = match self.dozed {
-            Some((tick, computed, clocks)) if tick == beat.tick => (computed, clocks),
-            _ => (self.watch.computed(), Clocks::of(&self.m.probe)),
-        };
-        let verdict = Verdict {
-            culprit,
-            since: self.watch.since(),
-            cause,
-            handed_over: lost.is_some(),
-            computed,
-            clocks,
-        };
-        sched.leave_verdict(&self.m, verdict);
-    }
-
-    fn has_unspoken_verdict(&self) -> bool {
-        let verdict = self.m.verdict.lock();
-        verdict.is_ok_and(|verdict| verdict.is_some())
-    }
-}
-
-/// Where the task was spawned that is being polled.
-fn place(beat: &Beat<Site>) -> Option<Place> {
-    (!beat.site.is_null()).then(|| location(beat.site))
-}
-
-fn holds_p_in_section(m: &M) -> bool {
-    m.pulse.is_blocking() && m.seat.glance().0.is_some()
-}
-
-fn location(site: *const Site) -> &'static Location<'static> {
-    // SAFETY: (1) a site lives as long as its shard, and that as long as the `Sched` or the M, both of
-    // which the monitor keeps; (2) the pulse has published it.
-    unsafe { &*site }.location()
 }

@@ -51,6 +51,7 @@
 pub(crate) mod bell;
 mod crowd;
 mod look;
+mod patient;
 pub(crate) mod report;
 mod repute;
 mod trace;
