@@ -1,7 +1,9 @@
 //! The way in: from a thread to a future.
 
 use std::future::Future;
+use std::pin::Pin;
 
+use crate::big::is_big;
 use crate::current;
 use crate::runtime::{Handle, default_runtime};
 
@@ -23,7 +25,10 @@ use crate::runtime::{Handle, default_runtime};
 /// assert_eq!(gopark::block_on(async { words.concat() }), "ab");
 /// ```
 #[track_caller]
-pub fn block_on<F: Future>(future: F) -> F::Output {
+pub fn block_on<F: Future>(mut future: F) -> F::Output {
+    // In its place, which is the caller's frame: to move it would take as much of ours.
+    // SAFETY: (1) the argument is not moved below, and dropped where it is.
+    let future = unsafe { Pin::new_unchecked(&mut future) };
     if current::sched().is_null() {
         return default_runtime().block_on(future);
     }
@@ -48,6 +53,18 @@ pub fn block_on<F: Future>(future: F) -> F::Output {
 /// ```
 #[track_caller]
 pub fn run<F>(future: F) -> F::Output
+where
+    F: Future + Send + 'static,
+    F::Output: Send + 'static,
+{
+    if is_big::<F>() {
+        return run_small(Box::pin(future));
+    }
+    run_small(future)
+}
+
+#[track_caller]
+fn run_small<F>(future: F) -> F::Output
 where
     F: Future + Send + 'static,
     F::Output: Send + 'static,

@@ -43,6 +43,7 @@
 //! }
 //! ```
 
+mod big;
 mod block_on;
 pub mod chan;
 pub mod context;

@@ -10,6 +10,8 @@ use std::{
 use gopark_net::note;
 use pin_project_lite::pin_project;
 
+use crate::big::clear;
+
 use super::{Context, ContextError, done::Wait};
 
 pin_project! {
@@ -52,16 +54,16 @@ impl<F: Future> Future for Run<'_, F> {
         };
         if let Some(error) = this.context.err() {
             ready!(note::poll_proceed(cx)).made_progress();
-            this.future.set(None);
+            clear(this.future.as_mut());
             return Poll::Ready(Err(error));
         }
         if let Poll::Ready(output) = future.poll(cx) {
-            this.future.set(None);
+            clear(this.future.as_mut());
             return Poll::Ready(Ok(output));
         }
         // After the poll, so that a future that is ready costs no place on the roll.
         ready!(this.wait.poll(this.context.node(), cx));
-        this.future.set(None);
+        clear(this.future.as_mut());
         let ended = this.context.err();
         Poll::Ready(Err(ended.unwrap_or(ContextError::Cancelled)))
     }

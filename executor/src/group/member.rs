@@ -13,7 +13,7 @@ use std::{
 use pin_project_lite::pin_project;
 
 use super::shared::{Guard, Outcome, Payload};
-use crate::quietly::quietly;
+use crate::{big::clear, quietly::quietly};
 
 pin_project! {
     pub(super) struct Member<F, E> {
@@ -44,7 +44,7 @@ impl<F: Future<Output = Result<(), E>>, E> Future for Member<F, E> {
             };
             let polled = future.poll(cx);
             if polled.is_ready() {
-                this.future.set(None);
+                clear(this.future.as_mut());
             }
             polled
         }));
@@ -52,7 +52,7 @@ impl<F: Future<Output = Result<(), E>>, E> Future for Member<F, E> {
             Ok(Poll::Pending) => return Poll::Pending,
             Ok(Poll::Ready(result)) => outcome(Ok(result)),
             Err(payload) => {
-                quietly(|| this.future.set(None));
+                quietly(|| clear(this.future.as_mut()));
                 outcome(Err(payload))
             }
         };

@@ -51,6 +51,7 @@ pub use self::{
 
 use self::{member::Member, shared::Shared};
 use crate::{
+    big::is_big,
     context::Context,
     task::{spawn_at, spawn_blocking_at},
 };
@@ -203,7 +204,11 @@ impl<E: Send + 'static> Group<E> {
         let location = Location::caller();
         async move {
             Acquire::new(&self.shared).await;
-            self.start(future, location);
+            if is_big::<F>() {
+                self.start(Box::pin(future), location);
+            } else {
+                self.start(future, location);
+            }
         }
     }
 
@@ -237,7 +242,11 @@ impl<E: Send + 'static> Group<E> {
         if !self.shared.try_acquire() {
             return Err(future);
         }
-        self.start(future, Location::caller());
+        if is_big::<F>() {
+            self.start(Box::pin(future), Location::caller());
+        } else {
+            self.start(future, Location::caller());
+        }
         Ok(())
     }
 
@@ -274,10 +283,21 @@ impl<E: Send + 'static> Group<E> {
         let location = Location::caller();
         async move {
             Acquire::new(&self.shared).await;
-            self.shared.start(|guard| {
-                spawn_blocking_at(move || member::run_blocking(f, guard), location).abort_handle()
-            });
+            if is_big::<F>() {
+                self.start_blocking(Box::new(f), location);
+            } else {
+                self.start_blocking(f, location);
+            }
         }
+    }
+
+    fn start_blocking<F>(&self, f: F, location: &'static Location<'static>)
+    where
+        F: FnOnce() -> Result<(), E> + Send + 'static,
+    {
+        self.shared.start(|guard| {
+            spawn_blocking_at(move || member::run_blocking(f, guard), location).abort_handle()
+        });
     }
 
     fn start<F>(&self, future: F, location: &'static Location<'static>)

@@ -36,7 +36,7 @@ use std::{
 use pin_project_lite::pin_project;
 
 use super::packet::{Packet, Progress, ScopedHandle, Teller};
-use crate::{quietly::quietly, task::spawn_at};
+use crate::{big::clear, quietly::quietly, task::spawn_at};
 
 pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
@@ -275,7 +275,7 @@ impl<F: Future> Future for Body<F> {
             };
             let polled = future.poll(cx);
             if polled.is_ready() {
-                this.future.set(None);
+                clear(this.future.as_mut());
             }
             polled
         }));
@@ -283,7 +283,7 @@ impl<F: Future> Future for Body<F> {
             Ok(Poll::Pending) => return Poll::Pending,
             Ok(Poll::Ready(output)) => Ok(output),
             Err(payload) => {
-                quietly(|| this.future.set(None));
+                quietly(|| clear(this.future.as_mut()));
                 Err(payload)
             }
         };

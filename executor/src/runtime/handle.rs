@@ -4,11 +4,13 @@ use std::error::Error;
 use std::fmt;
 use std::future::Future;
 use std::panic::Location;
+use std::pin::Pin;
 use std::sync::Arc;
 
 use futures_task::{FutureObj, Spawn, SpawnError};
 
 use super::{EnterGuard, Flavor, Metrics, TaskInfo};
+use crate::big::is_big;
 use crate::current;
 use crate::g::JoinHandle;
 use crate::sched::{self, Sched};
@@ -76,6 +78,9 @@ impl Handle {
         F: Future + Send + 'static,
         F::Output: Send + 'static,
     {
+        if is_big::<F>() {
+            return sched::spawn(&self.0, Box::pin(future), Location::caller());
+        }
         sched::spawn(&self.0, future, Location::caller())
     }
 
@@ -87,6 +92,9 @@ impl Handle {
         F: FnOnce() -> R + Send + 'static,
         R: Send + 'static,
     {
+        if is_big::<F>() {
+            return sched::spawn_blocking(&self.0, Box::new(f), Location::caller());
+        }
         sched::spawn_blocking(&self.0, f, Location::caller())
     }
 
@@ -94,7 +102,10 @@ impl Handle {
     /// [`Runtime::block_on`](super::Runtime::block_on). If the runtime has ended, the future is
     /// polled all the same, but timers and sockets of the runtime fail.
     #[track_caller]
-    pub fn block_on<F: Future>(&self, future: F) -> F::Output {
+    pub fn block_on<F: Future>(&self, mut future: F) -> F::Output {
+        // In its place, which is the caller's frame: to move it would take as much of ours.
+        // SAFETY: (1) the argument is not moved below, and dropped where it is.
+        let future = unsafe { Pin::new_unchecked(&mut future) };
         sched::block_on(&self.0, future)
     }
 
@@ -110,6 +121,9 @@ impl Handle {
         F: Future + Send + 'static,
         F::Output: Send + 'static,
     {
+        if is_big::<F>() {
+            return sched::run(&self.0, Box::pin(future));
+        }
         sched::run(&self.0, future)
     }
 

@@ -52,6 +52,7 @@ pub mod __entry {
 use std::future::Future;
 use std::io;
 use std::panic::Location;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -68,6 +69,7 @@ pub use still_running::StillRunning;
 pub use tasks::TaskInfo;
 pub(crate) use tasks::tasks as tasks_of;
 
+use crate::big::is_big;
 use crate::g::JoinHandle;
 use crate::sched::Sched;
 
@@ -147,7 +149,10 @@ impl Runtime {
     /// # Ok::<(), std::io::Error>(())
     /// ```
     #[track_caller]
-    pub fn block_on<F: Future>(&self, future: F) -> F::Output {
+    pub fn block_on<F: Future>(&self, mut future: F) -> F::Output {
+        // In its place, which is the caller's frame: to move it would take as much of ours.
+        // SAFETY: (1) the argument is not moved below, and dropped where it is.
+        let future = unsafe { Pin::new_unchecked(&mut future) };
         self.handle().block_on(future)
     }
 
@@ -182,6 +187,9 @@ impl Runtime {
         F: Future + Send + 'static,
         F::Output: Send + 'static,
     {
+        if is_big::<F>() {
+            return self.handle().run(Box::pin(future));
+        }
         self.handle().run(future)
     }
 
@@ -192,6 +200,9 @@ impl Runtime {
         F: Future + Send + 'static,
         F::Output: Send + 'static,
     {
+        if is_big::<F>() {
+            return crate::sched::spawn(self.sched(), Box::pin(future), Location::caller());
+        }
         crate::sched::spawn(self.sched(), future, Location::caller())
     }
 
@@ -203,6 +214,9 @@ impl Runtime {
         F: FnOnce() -> R + Send + 'static,
         R: Send + 'static,
     {
+        if is_big::<F>() {
+            return crate::sched::spawn_blocking(self.sched(), Box::new(f), Location::caller());
+        }
         crate::sched::spawn_blocking(self.sched(), f, Location::caller())
     }
 

@@ -32,6 +32,7 @@ use gopark_net::note::{self, WaitReason};
 use slab::Slab;
 
 use super::{AbortHandle, Id, JoinError, JoinHandle};
+use crate::big::is_big;
 use crate::elastic::{self, Elastic};
 use crate::runtime::Handle;
 use crate::sync::wakes;
@@ -116,6 +117,9 @@ impl<T: 'static> JoinSet<T> {
         F: Future<Output = T> + Send + 'static,
         T: Send,
     {
+        if is_big::<F>() {
+            return self.insert(super::spawn(Box::pin(future)));
+        }
         self.insert(super::spawn(future))
     }
 
@@ -126,6 +130,9 @@ impl<T: 'static> JoinSet<T> {
         F: Future<Output = T> + Send + 'static,
         T: Send,
     {
+        if is_big::<F>() {
+            return self.insert(handle.spawn(Box::pin(future)));
+        }
         self.insert(handle.spawn(future))
     }
 
@@ -140,6 +147,9 @@ impl<T: 'static> JoinSet<T> {
     where
         F: Future<Output = T> + 'static,
     {
+        if is_big::<F>() {
+            return self.insert(super::spawn_local(Box::pin(future)));
+        }
         self.insert(super::spawn_local(future))
     }
 
@@ -169,6 +179,9 @@ impl<T: 'static> JoinSet<T> {
         F: FnOnce() -> T + Send + 'static,
         T: Send,
     {
+        if is_big::<F>() {
+            return self.insert(super::spawn_blocking(Box::new(f)));
+        }
         self.insert(super::spawn_blocking(f))
     }
 
@@ -179,6 +192,9 @@ impl<T: 'static> JoinSet<T> {
         F: FnOnce() -> T + Send + 'static,
         T: Send,
     {
+        if is_big::<F>() {
+            return self.insert(handle.spawn_blocking(Box::new(f)));
+        }
         self.insert(handle.spawn_blocking(f))
     }
 

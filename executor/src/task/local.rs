@@ -24,6 +24,8 @@ use std::thread;
 
 use pin_project_lite::pin_project;
 
+use crate::big::clear;
+
 /// Declares task-local keys.
 ///
 /// The syntax is that of [`std::thread_local!`] without initial values: a key has a value only
@@ -270,7 +272,7 @@ pin_project! {
             let mut this = this.project();
             if mem::needs_drop::<F>() && this.future.is_some() {
                 // Where no scope can be entered, the future is dropped without one, with the field.
-                let _ = this.key.enter(this.slot, || this.future.set(None));
+                let _ = this.key.enter(this.slot, || clear(this.future.as_mut()));
             }
         }
     }
@@ -315,7 +317,7 @@ impl<T: 'static, F: Future> Future for TaskLocalFuture<T, F> {
                 .as_pin_mut()
                 .map(|future| future.poll(cx));
             if !matches!(polled, Some(Poll::Pending)) {
-                this.future.set(None);
+                clear(this.future.as_mut());
             }
             polled.unwrap_or(Poll::Pending)
         };

@@ -4,6 +4,7 @@ use std::future::Future;
 use std::panic::Location;
 use std::sync::Arc;
 
+use crate::big::is_big;
 use crate::current;
 use crate::g::JoinHandle;
 use crate::runtime::default_runtime;
@@ -32,6 +33,9 @@ where
     F: Future + Send + 'static,
     F::Output: Send + 'static,
 {
+    if is_big::<F>() {
+        return spawn_at(Box::pin(future), Location::caller());
+    }
     spawn_at(future, Location::caller())
 }
 
@@ -86,11 +90,23 @@ where
     F: Future + 'static,
     F::Output: 'static,
 {
+    if is_big::<F>() {
+        return spawn_local_at(Box::pin(future), Location::caller());
+    }
+    spawn_local_at(future, Location::caller())
+}
+
+#[track_caller]
+fn spawn_local_at<F>(future: F, location: &'static Location<'static>) -> JoinHandle<F::Output>
+where
+    F: Future + 'static,
+    F::Output: 'static,
+{
     let (m, sched) = (current::m(), current::sched());
     // SAFETY: (1) `current::m` is valid while set.
     let m = (!m.is_null()).then(|| unsafe { &*m });
     match m.filter(|m| std::ptr::eq(Arc::as_ptr(m.sched()), sched)) {
-        Some(m) => sched::spawn_local(m, future, Location::caller()),
+        Some(m) => sched::spawn_local(m, future, location),
         None => panic!(
             "spawn_local on a thread that runs no tasks of the current runtime; expected a thread \
              inside block_on, or a task"
@@ -127,6 +143,9 @@ where
     F: FnOnce() -> R + Send + 'static,
     R: Send + 'static,
 {
+    if is_big::<F>() {
+        return spawn_blocking_at(Box::new(f), Location::caller());
+    }
     spawn_blocking_at(f, Location::caller())
 }
 
