@@ -110,14 +110,14 @@ fn check(rows: &[(&str, &str, String)]) {
 fn types_of_gopark_have_these_auto_traits() {
     check(&rows! {
         ty!(gopark::chan::Sender<T>), "Send if T: Send, Sync if T: Send, Unpin, UnwindSafe, RefUnwindSafe";
-        ty!(gopark::chan::Receiver<T>), "Send if T: Send, Sync if T: Send, Unpin, !UnwindSafe, !RefUnwindSafe";
+        ty!(gopark::chan::Receiver<T>), "Send if T: Send, Sync if T: Send, Unpin, UnwindSafe, RefUnwindSafe";
         ty!(gopark::chan::WeakSender<T>), "Send if T: Send, Sync if T: Send, Unpin, UnwindSafe, RefUnwindSafe";
         ty!(gopark::chan::WeakReceiver<T>), "Send if T: Send, Sync if T: Send, Unpin, UnwindSafe, RefUnwindSafe";
-        ty!(gopark::chan::IntoIter<T>), "Send if T: Send, Sync if T: Send, Unpin, !UnwindSafe, !RefUnwindSafe";
-        ty!(gopark::chan::Iter<'static, T>), "Send if T: Send, Sync if T: Send, Unpin, !UnwindSafe, !RefUnwindSafe";
-        ty!(gopark::chan::TryIter<'static, T>), "Send if T: Send, Sync if T: Send, Unpin, !UnwindSafe, !RefUnwindSafe";
+        ty!(gopark::chan::IntoIter<T>), "Send if T: Send, Sync if T: Send, Unpin, UnwindSafe, RefUnwindSafe";
+        ty!(gopark::chan::Iter<'static, T>), "Send if T: Send, Sync if T: Send, Unpin, UnwindSafe, RefUnwindSafe";
+        ty!(gopark::chan::TryIter<'static, T>), "Send if T: Send, Sync if T: Send, Unpin, UnwindSafe, RefUnwindSafe";
         ty!(gopark::chan::Closed<'static, T>), "Send if T: Send, Sync if T: Send, Unpin, UnwindSafe, RefUnwindSafe";
-        ty!(gopark::chan::Drain<'static, T>), "Send if T: Send, Sync if T: Send + Sync, Unpin, !UnwindSafe, !RefUnwindSafe";
+        ty!(gopark::chan::Drain<'static, T>), "Send if T: Send, Sync if T: Send + Sync, Unpin, UnwindSafe, RefUnwindSafe";
         ty!(gopark::chan::RecvMany<'static, T>), "Send if T: Send, Sync if T: Send + Sync, !Unpin, !UnwindSafe, !RefUnwindSafe";
         ty!(gopark::chan::Recv<'static, T>), "Send if T: Send, Sync if T: Send, !Unpin, !UnwindSafe, !RefUnwindSafe";
         ty!(gopark::chan::Send<'static, T>), "Send if T: Send, Sync if T: Send, !Unpin, !UnwindSafe, !RefUnwindSafe";
@@ -418,6 +418,8 @@ const INTERNAL: &[&str] = &[
     "RawLock",
     "RecvCase",
     "RecvSeed",
+    "RunHere",
+    "RunTask",
     "ReserveCase",
     "ReserveSeed",
     "Resolving",

@@ -206,7 +206,7 @@ fn deadlines_race_with_all_that_can_happen_to_a_context() {
                         1 => drop(cancel.drop_guard()),
                         2 => drop((context, cancel, func, below)),
                         3 => drop(func.stop()),
-                        4 => below.done().await,
+                        4 => drop(below.done().await),
                         5 => assert!(context.run(pending::<()>()).await.is_err()),
                         _ => {
                             context.done().await;

@@ -365,3 +365,15 @@ fn after_func_runs_once_however_often_the_context_is_cancelled() {
     drop(runtime);
     assert_eq!(ran.get(), 1);
 }
+
+#[test]
+fn done_gives_the_error() {
+    gopark::block_on(async {
+        let (context, cancel) = Context::background().with_cancel();
+        cancel.cancel();
+        assert_eq!(context.done().await, ContextError::Cancelled);
+        assert_eq!(context.clone().done_owned().await, ContextError::Cancelled);
+        let (late, _cancel) = Context::background().with_timeout(std::time::Duration::ZERO);
+        assert_eq!(late.done().await, ContextError::DeadlineExceeded);
+    });
+}

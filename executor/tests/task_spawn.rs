@@ -92,10 +92,15 @@ fn is_finished_tells_the_end() {
 fn a_handle_that_is_polled_after_it_gave_the_output_panics() {
     let _alarm = alarm();
     let runtime = multi(1);
-    let mut handle = runtime.spawn(async { 1 });
+    let (mut handle, line) = (runtime.spawn(async { 1 }), line!());
+    let id = handle.id();
     assert_eq!(runtime.block_on(&mut handle).unwrap(), 1);
     let (message, _, _) = panic_of(|| poll_once(&mut handle));
-    assert!(message.contains("polled after completion"), "{message}");
+    let spawned = format!("task {id}, spawned at {}:{line}:", file!());
+    assert!(
+        message.contains("JoinHandle") && message.contains(&spawned),
+        "{message}"
+    );
     assert_eq!(runtime.block_on(runtime.spawn(async { 2 })).unwrap(), 2);
 }
 

@@ -44,7 +44,7 @@ mod resolve;
 mod source;
 mod sys;
 mod table;
-mod tcp;
+pub mod tcp;
 
 #[cfg(unix)]
 pub use async_fd::{AsyncFd, AsyncFdReadyGuard, TryIoError};

@@ -44,7 +44,7 @@
 mod blocking;
 mod closed;
 mod core;
-mod error;
+pub mod error;
 pub(crate) mod lock;
 mod many;
 mod op;

@@ -241,7 +241,7 @@ impl Context {
         self.node()?.deadline
     }
 
-    /// Waits until it is done.
+    /// Waits until it is done, and says why: what [`err`](Self::err) says then.
     ///
     /// # Cancel safety
     ///
@@ -251,14 +251,14 @@ impl Context {
     ///
     /// ```
     /// use futures::{FutureExt, select_biased};
-    /// use gopark::context::Context;
+    /// use gopark::context::{Context, ContextError};
     ///
     /// gopark::block_on(async {
     ///     let (context, cancel) = Context::background().with_cancel();
     ///     gopark::spawn(async move { cancel.cancel() });
     ///     let mut forever = std::pin::pin!(std::future::pending::<()>().fuse());
     ///     select_biased! {
-    ///         () = context.done().fuse() => {}
+    ///         why = context.done().fuse() => assert_eq!(why, ContextError::Cancelled),
     ///         () = forever => unreachable!(),
     ///     }
     /// });

@@ -22,7 +22,7 @@ use std::{
 use gopark_net::note::{self, WaitReason};
 
 use super::{
-    Context,
+    Context, ContextError,
     node::{Member, Node},
     roll::Place,
 };
@@ -97,11 +97,12 @@ impl Wait {
     }
 
     /// [`Wait::poll`] as a leaf future does it.
-    fn poll_leaf(&mut self, context: &Context, cx: &mut task::Context<'_>) -> Poll<()> {
+    fn poll_leaf(&mut self, context: &Context, cx: &mut task::Context<'_>) -> Poll<ContextError> {
         let unit = ready!(note::poll_proceed(cx));
         if self.poll(context.node(), cx).is_ready() {
             unit.made_progress();
-            return Poll::Ready(());
+            let error = context.err();
+            return Poll::Ready(error.expect("a context that is done says why"));
         }
         note::park(WaitReason::Context);
         Poll::Pending
@@ -126,9 +127,9 @@ impl<'a> Done<'a> {
 }
 
 impl Future for Done<'_> {
-    type Output = ();
+    type Output = ContextError;
 
-    fn poll(mut self: Pin<&mut Self>, cx: &mut task::Context<'_>) -> Poll<()> {
+    fn poll(mut self: Pin<&mut Self>, cx: &mut task::Context<'_>) -> Poll<ContextError> {
         let Self { context, wait } = &mut *self;
         wait.poll_leaf(context, cx)
     }
@@ -161,9 +162,9 @@ impl DoneOwned {
 }
 
 impl Future for DoneOwned {
-    type Output = ();
+    type Output = ContextError;
 
-    fn poll(mut self: Pin<&mut Self>, cx: &mut task::Context<'_>) -> Poll<()> {
+    fn poll(mut self: Pin<&mut Self>, cx: &mut task::Context<'_>) -> Poll<ContextError> {
         let Self { context, wait } = &mut *self;
         wait.poll_leaf(context, cx)
     }

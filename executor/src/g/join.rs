@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::future::Future;
+use std::panic::Location;
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
 
@@ -21,7 +22,7 @@ use crate::current;
 ///
 /// # Panics
 ///
-/// Panics when polled again after it gave out the result.
+/// Panics when polled again after it gave out the result, and names the task and where it was spawned.
 ///
 /// # Examples
 ///
@@ -36,9 +37,33 @@ pub struct JoinHandle<T> {
     task: Option<Task<Output<Result<T, JoinError>>, Meta>>,
     /// The same task: `async-task` gives no waker from a `Task`, and `abort` needs one.
     raw: RawTask,
+    spawned: Spawned,
 }
 
-// SAFETY: (1) `raw` gives metadata and wakers, both Send and Sync; (2) `task` decides the rest, as
+/// Where the task was spawned; and in the lowest bit, whether the result was given out.
+struct Spawned(*const Location<'static>);
+
+impl Spawned {
+    const GIVEN_OUT: usize = 1;
+
+    fn give_out(&mut self) {
+        self.0 = self.0.map_addr(|address| address | Self::GIVEN_OUT);
+    }
+
+    #[inline]
+    fn is_given_out(&self) -> bool {
+        self.0.addr() & Self::GIVEN_OUT != 0
+    }
+
+    fn location(&self) -> &'static Location<'static> {
+        const { assert!(align_of::<Location<'static>>() > Self::GIVEN_OUT) };
+        let location = self.0.map_addr(|address| address & !Self::GIVEN_OUT);
+        // SAFETY: (1) made of a reference, to which only the bit was added.
+        unsafe { &*location }
+    }
+}
+
+// SAFETY: (1) `spawned` is a shared reference to what is `Sync`; (2) `raw` gives metadata and wakers, both Send and Sync; (3) `task` decides the rest, as
 // it would without `raw`.
 unsafe impl<T: Send> Send for JoinHandle<T> {}
 // SAFETY: as for Send; `&JoinHandle` gives no access to the output. That it demands `Send` all the same is what
@@ -46,10 +71,15 @@ unsafe impl<T: Send> Send for JoinHandle<T> {}
 unsafe impl<T: Send> Sync for JoinHandle<T> {}
 
 impl<T> JoinHandle<T> {
-    pub(crate) fn new(task: Task<Output<Result<T, JoinError>>, Meta>, raw: RawTask) -> Self {
+    pub(crate) fn new(
+        task: Task<Output<Result<T, JoinError>>, Meta>,
+        raw: RawTask,
+        location: &'static Location<'static>,
+    ) -> Self {
         Self {
             task: Some(task),
             raw,
+            spawned: Spawned(location),
         }
     }
 
@@ -90,17 +120,32 @@ impl<T> JoinHandle<T> {
     /// Polls for the output on behalf of a waker that is known never to panic, and without taking
     /// from the budget.
     pub(crate) fn poll_trusted(&mut self, waker: &Waker) -> Poll<Result<T, JoinError>> {
+        if self.spawned.is_given_out() {
+            self.polled_again();
+        }
         let task = self
             .task
             .as_mut()
             .expect("a JoinHandle has its task until it is dropped");
         match Pin::new(task).poll(&mut Context::from_waker(waker)) {
-            Poll::Ready(output) => Poll::Ready(output.into_inner()),
+            Poll::Ready(output) => {
+                self.spawned.give_out();
+                Poll::Ready(output.into_inner())
+            }
             Poll::Pending if self.id().is_left_behind() => {
                 Poll::Ready(Err(JoinError::cancelled(self.id())))
             }
             Poll::Pending => Poll::Pending,
         }
+    }
+
+    #[cold]
+    fn polled_again(&self) -> ! {
+        panic!(
+            "the JoinHandle of task {}, spawned at {}, was polled again after it gave out the result",
+            self.id(),
+            self.spawned.location()
+        )
     }
 
     /// A handle that can abort the task and nothing else.

@@ -32,7 +32,7 @@ where
     let meta = sched.reserve_on(m, location);
     // SAFETY: (1) the future is Send and 'static, and so is the schedule function, which captures
     // nothing.
-    let (runnable, handle) = unsafe { make(future, meta, schedule) };
+    let (runnable, handle) = unsafe { make(future, meta, schedule, location) };
     delay::here("spawn: made");
     if !sched.admit(&runnable, handle.raw()) {
         sched.cancel(runnable);
@@ -58,7 +58,7 @@ where
     let meta = m.reserve_local(location);
     // SAFETY: (1) the task is polled and dropped by this thread only: its shard names `m`, so
     // `schedule_local` sends it there, and `m` drops its tasks before it ends.
-    let (runnable, handle) = unsafe { make(future, meta, schedule_local) };
+    let (runnable, handle) = unsafe { make(future, meta, schedule_local, location) };
     publish(&runnable, handle.raw());
     m.ready_local(runnable);
     handle
@@ -76,7 +76,7 @@ where
 {
     let meta = sched.reserve(location);
     // SAFETY: (1) the closure is Send and 'static, and so is the schedule function.
-    let (runnable, handle) = unsafe { make(Job(Some(f)), meta, schedule_job) };
+    let (runnable, handle) = unsafe { make(Job(Some(f)), meta, schedule_job, location) };
     if sched.admit(&runnable, handle.raw()) {
         sched.submit_job(runnable);
     } else {
@@ -111,6 +111,7 @@ unsafe fn make<F: Future>(
     future: F,
     meta: Meta,
     schedule: impl Fn(Runnable, async_task::ScheduleInfo) + Send + Sync + 'static,
+    location: &'static Location<'static>,
 ) -> (Runnable, JoinHandle<F::Output>) {
     let builder = async_task::Builder::new()
         .metadata(meta)
@@ -122,7 +123,7 @@ unsafe fn make<F: Future>(
     let raw = runnable.into_raw();
     // SAFETY: (1) straight from `into_raw`.
     let runnable = unsafe { Runnable::from_raw(raw) };
-    (runnable, JoinHandle::new(task, RawTask::new(raw)))
+    (runnable, JoinHandle::new(task, RawTask::new(raw), location))
 }
 
 /// Registers a task.

@@ -59,6 +59,11 @@ mod waiters;
 pub(crate) mod wakes;
 pub mod watch;
 
+/// Futures, under the path that tokio has for them.
+pub mod futures {
+    pub use super::{Notified, OwnedNotified};
+}
+
 pub use barrier::{Barrier, BarrierWaitResult};
 pub use cond::Cond;
 pub use mutex::{Mutex, TryLockError};

@@ -1,11 +1,21 @@
 //! Tasks: spawning, waiting, aborting, yielding, and what belongs to a task.
 
 mod block;
-mod join_set;
+pub mod join_set;
 mod local;
 mod spawn;
 mod unconstrained;
 mod yield_now;
+
+/// Futures, under the path that tokio has for them.
+pub mod futures {
+    pub use super::TaskLocalFuture;
+}
+
+/// The budget of a poll, under the path that tokio has for it.
+pub mod coop {
+    pub use super::{Unconstrained, unconstrained};
+}
 
 pub use crate::g::{AbortHandle, Id, JoinError, JoinHandle};
 pub use block::{block, block_eager};

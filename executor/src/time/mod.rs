@@ -80,6 +80,11 @@ mod wheel;
 
 pub use std::time::Duration;
 
+/// Errors, under the path that tokio has for them.
+pub mod error {
+    pub use super::Elapsed;
+}
+
 pub(crate) use self::{entry::End, sleep::FirstPoll};
 
 pub use self::{

@@ -30,7 +30,7 @@
 //!
 //! A channel has at most 16,777,215 receivers at a time.
 
-mod error;
+pub mod error;
 pub mod lossless;
 mod receiver;
 mod ring;

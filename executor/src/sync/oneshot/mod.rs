@@ -20,7 +20,7 @@
 //! can look ([`Sender::is_closed`]) or wait for it beside its work ([`Sender::closed`]).
 
 mod channel;
-mod error;
+pub mod error;
 mod receiver;
 mod sender;
 mod slot;

@@ -30,7 +30,7 @@
 //! for ever to borrow a second time while a sender waits for the first to end. A `Ref` is not [`Send`],
 //! so that the compiler refuses to hold it over an `await` in a task that may move.
 
-mod error;
+pub mod error;
 mod receiver;
 mod sender;
 mod shared;
