@@ -12,7 +12,7 @@ use gopark::chan;
 use gopark::context::Context;
 use gopark::group::Group;
 use gopark::net::{TcpListener, TcpStream};
-use gopark::runtime::Builder;
+use gopark::runtime::{Builder, Flavor, Handle};
 use gopark::sync::{Mutex, Notify, Semaphore};
 use gopark::task::{JoinHandle, JoinSet};
 use gopark::time::{sleep, timeout};
@@ -303,7 +303,13 @@ fn nested(world: &Arc<World>, random: &mut Random, depth: usize) {
     match random.below(4) {
         0 => gopark::block_on(inner),
         1 => gopark::block(|| gopark::block_on(inner)),
-        2 => futures::executor::block_on(inner),
+        // A foreign executor keeps a clock that stands still from moving, for nobody knows what it waits for.
+        2 if world.paused => gopark::block_on(inner),
+        2 => match Handle::current().flavor() {
+            // A root that is alone there has no monitor: it must say that it blocks.
+            Flavor::CurrentThread => gopark::block(|| futures::executor::block_on(inner)),
+            _ => futures::executor::block_on(inner),
+        },
         _ => {
             let builder = if world.paused || random.one_in(2) {
                 Builder::new_current_thread()
