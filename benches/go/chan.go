@@ -18,6 +18,7 @@ func init() {
 	workloads["sieve_0"] = func(size int) float64 { return sieve(0, size) }
 	workloads["sieve_1"] = func(size int) float64 { return sieve(1, size) }
 	workloads["chan_pair"] = chanPair
+	workloads["chan_after"] = chanAfter
 }
 
 func stream(senders, receivers, capacity, size int) float64 {
@@ -96,6 +97,21 @@ func chanPair(size int) float64 {
 		messages <- message
 		if <-messages != message {
 			fail("chan_pair: another message")
+		}
+	}
+	return nsPerOp(start, size)
+}
+
+// A time limit in a loop: a select of a channel that is ready and of a new timer.
+func chanAfter(size int) float64 {
+	messages := make(chan int, 1)
+	start := time.Now()
+	for i := 0; i < size; i++ {
+		messages <- i
+		select {
+		case <-messages:
+		case <-time.After(time.Hour):
+			fail("chan_after: an hour has passed")
 		}
 	}
 	return nsPerOp(start, size)

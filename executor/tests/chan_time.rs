@@ -78,7 +78,7 @@ async fn a_tick_without_a_period_is_always_there() {
 }
 
 #[gopark::test(paused = true)]
-async fn a_timer_that_nobody_waits_for_ends_its_task() {
+async fn a_timer_has_no_task_behind_it() {
     let tasks = || gopark::runtime::Handle::current().tasks().len();
     let before = tasks();
     let timers = [
@@ -87,12 +87,61 @@ async fn a_timer_that_nobody_waits_for_ends_its_task() {
         chan::at(Instant::now() + SECOND),
     ];
     gopark::yield_now().await;
-    assert_eq!(tasks(), before + 3);
-    drop(timers);
-    for _ in 0..10 {
-        gopark::yield_now().await;
+    assert_eq!(tasks(), before);
+    for timer in &timers {
+        timer.recv().await.unwrap();
     }
     assert_eq!(tasks(), before);
+}
+
+#[gopark::test(paused = true)]
+async fn a_timer_is_taken_out_with_its_last_receiver() {
+    let began = Instant::now();
+    for n in 0..10_000 {
+        let timer = chan::after(3600 * SECOND);
+        let other = timer.clone();
+        if n % 2 == 0 {
+            drop(timer);
+            drop(chan::tick(SECOND));
+        }
+        assert!(other.try_recv().unwrap_err().is_empty());
+    }
+    // A clock that stands still goes on to the first timer that is left, and here that is this one.
+    sleep(10 * 3600 * SECOND).await;
+    assert_eq!(began.elapsed(), 10 * 3600 * SECOND);
+}
+
+#[test]
+fn a_timer_whose_runtime_ends_is_closed() {
+    let runtime = gopark::runtime::Runtime::new().unwrap();
+    let (after, tick) =
+        runtime.block_on(async { (chan::after(3600 * SECOND), chan::tick(3600 * SECOND)) });
+    drop(runtime);
+    assert!(after.recv_blocking().is_err());
+    assert!(tick.recv_blocking().is_err());
+}
+
+#[test]
+fn timers_are_made_dropped_and_received_from_everywhere() {
+    let threads: Vec<_> = (0..4)
+        .map(|_| {
+            std::thread::spawn(|| {
+                for n in 0..300_u64 {
+                    let timer = chan::after(Duration::from_micros(n % 3_000));
+                    let ticks = chan::tick(Duration::from_millis(1));
+                    if n % 3 == 0 {
+                        drop(timer);
+                        ticks.recv_blocking().unwrap();
+                    } else {
+                        timer.recv_blocking().unwrap();
+                    }
+                }
+            })
+        })
+        .collect();
+    for thread in threads {
+        thread.join().unwrap();
+    }
 }
 
 #[gopark::test(paused = true)]

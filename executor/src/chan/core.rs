@@ -42,11 +42,6 @@ impl<T> Chan<T> {
         chan
     }
 
-    /// The channel does not end with its last sender.
-    pub(crate) fn keep_open(&self) {
-        retain(&self.senders);
-    }
-
     #[inline]
     pub(crate) fn lock(&self) -> Guard<'_, State<T>> {
         self.state.lock()
@@ -71,7 +66,9 @@ impl<T> Chan<T> {
         let mut state = self.lock();
         state.close(&mut wakers);
         let buffer = state.take_buffer();
+        let feeder = state.take_feeder();
         drop(state);
+        drop(feeder);
         wake_all(wakers);
         drop_each(buffer);
     }

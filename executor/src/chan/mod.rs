@@ -45,6 +45,7 @@ mod blocking;
 mod closed;
 mod core;
 pub mod error;
+mod feeder;
 pub(crate) mod lock;
 mod many;
 mod op;

@@ -29,7 +29,9 @@
 //!
 //! Source: Go's `chan.go` (`chansend`, `chanrecv`, `closechan`), but for promises and permits.
 
+use std::any::Any;
 use std::mem::MaybeUninit;
+use std::sync::Arc;
 use std::task::Waker;
 
 use slab::Slab;
@@ -54,6 +56,8 @@ pub(crate) struct State<T> {
     /// Who waits for the end. Few do, and for long, so this may allocate.
     mourners: Slab<Waker>,
     source: Option<Source<T>>,
+    /// What sends on a timer. The channel owns it, and knows no more of it.
+    feeder: Option<Arc<dyn Any + Send + Sync>>,
 }
 
 /// Makes messages without end.
@@ -101,7 +105,17 @@ impl<T> State<T> {
             closed: false,
             mourners: Slab::new(),
             source: None,
+            feeder: None,
         }
+    }
+
+    pub(crate) fn set_feeder(&mut self, feeder: Arc<dyn Any + Send + Sync>) {
+        self.feeder = Some(feeder);
+    }
+
+    /// To be dropped without the lock.
+    pub(crate) fn take_feeder(&mut self) -> Option<Arc<dyn Any + Send + Sync>> {
+        self.feeder.take()
     }
 
     pub(crate) fn set_source(&mut self, source: Source<T>) {

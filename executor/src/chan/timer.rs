@@ -1,17 +1,19 @@
 //! Channels of instants: what Go's `time.After` and `time.Tick` are. And the channel of nothing.
 //!
-//! Each is fed by a task of its own, which ends with the channel.
+//! Each is fed by a timer of the runtime, without a task (`feeder.rs`), which ends with the channel.
 
-use std::pin::pin;
 use std::time::Duration;
 
 use super::core::Chan;
+use super::feeder::Feeder;
 use super::receiver::Receiver;
-use super::sender::Sender;
 use super::state::Source;
-use crate::time::{self, Instant, Interval, MissedTickBehavior};
+use crate::time::Instant;
 
 /// A channel that gives the time once, after `duration`. With a duration of zero it does so at once.
+///
+/// It costs two allocations and a timer, and no task; dropped before its time it takes the timer out again. So
+/// it may stand in the `select!` of a loop. When the runtime ends first the channel is closed.
 ///
 /// # Panics
 ///
@@ -38,26 +40,17 @@ pub fn after(duration: Duration) -> Receiver<Instant> {
 ///
 /// As [`after`].
 pub fn at(deadline: Instant) -> Receiver<Instant> {
-    let (sender, receiver) = super::bounded(1);
-    // Nothing more comes after the first, but that is no end: then a receive waits for ever, as in Go.
-    receiver.chan().keep_open();
+    // Its sender is never dropped: nothing more comes after the first, but that is no end. Then a receive waits
+    // for ever, as in Go.
+    let chan = Chan::new(1);
     let now = Instant::now();
     if deadline <= now {
-        // A channel of capacity 1 that nobody has seen yet has room.
-        let _ = sender.try_send(now);
+        // A channel of capacity 1 that nobody has seen yet has room, and nobody waits.
+        let _ = chan.lock().try_send(now);
     } else {
-        crate::task::spawn(feed_once(sender, deadline));
+        Feeder::start(&chan, deadline, None);
     }
-    receiver
-}
-
-async fn feed_once(sender: Sender<Instant>, deadline: Instant) {
-    if before_the_end(&sender, time::sleep_until(deadline))
-        .await
-        .is_some()
-    {
-        let _ = sender.try_send(Instant::now());
-    }
+    Receiver::new(chan)
 }
 
 /// A channel that gives the time each `period`. A tick that finds the last one still there is left out. With
@@ -83,18 +76,10 @@ pub fn tick(period: Duration) -> Receiver<Instant> {
     if period.is_zero() {
         return Receiver::new(Chan::with_source(Source::new(Instant::now)));
     }
-    let (sender, receiver) = super::bounded(1);
-    let mut ticks = time::interval_at(Instant::now().saturating_add(period), period);
-    ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
-    crate::task::spawn(feed(sender, ticks));
-    receiver
-}
-
-async fn feed(sender: Sender<Instant>, mut ticks: Interval) {
-    while let Some(now) = before_the_end(&sender, ticks.tick()).await {
-        // Full: whoever receives is behind, and needs no second tick.
-        let _ = sender.try_send(now);
-    }
+    let chan = Chan::new(1);
+    let first = Instant::now().saturating_add(period);
+    Feeder::start(&chan, first, Some(period));
+    Receiver::new(chan)
 }
 
 /// A channel that is never ready, and never ends: Go's nil channel.
@@ -108,16 +93,4 @@ async fn feed(sender: Sender<Instant>, mut ticks: Interval) {
 pub fn never<T>() -> Receiver<T> {
     // No sender will ever be dropped.
     Receiver::new(Chan::new(0))
-}
-
-/// Waits for `future` as long as somebody receives.
-async fn before_the_end<T, F: Future>(sender: &Sender<T>, future: F) -> Option<F::Output> {
-    let (mut closed, mut future) = (pin!(sender.closed()), pin!(future));
-    std::future::poll_fn(|cx| {
-        if closed.as_mut().poll(cx).is_ready() {
-            return std::task::Poll::Ready(None);
-        }
-        future.as_mut().poll(cx).map(Some)
-    })
-    .await
 }

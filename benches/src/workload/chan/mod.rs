@@ -12,7 +12,9 @@
 //! | `sieve` | a chain of tasks that grows |
 //! | `pair` | a send and a receive where nobody waits |
 //! | `select` | several channels at once |
+//! | `after` | a time limit that is made again and again |
 
+mod after;
 mod kind;
 mod pair;
 mod select;
@@ -58,6 +60,7 @@ pub(super) fn all() -> Vec<Entry> {
     all.extend(sieve::all());
     all.push(pair::entry());
     all.extend(select::all());
+    all.push(after::entry());
     all
 }
 
