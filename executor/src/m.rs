@@ -13,7 +13,7 @@
 //! | `summons`, `verdict`, `stalled` | takes | the monitor sets |
 //! | `away`, `nested` | writes | read |
 //! | `stands_in` | reads and writes | who claims it for the tasks sets it |
-//! | `parked` | writes | read |
+//! | `parked`, `runs_job` | writes | read |
 //!
 //! # Bound work
 //!
@@ -100,8 +100,10 @@ pub(crate) struct M {
     pub(crate) parked: AtomicBool,
     bound_ready: AtomicBool,
     root_ready: AtomicBool,
-    /// Its P was taken in the poll that it is in: it is counted in `Sched::stalled_ms`.
-    pub(crate) stalled: AtomicBool,
+    /// Its P was taken in the poll that it is in: whether, and where, it is counted for that.
+    pub(crate) stalled: AtomicU8,
+    /// It runs the closure of a `spawn_blocking`.
+    pub(crate) runs_job: AtomicBool,
     summons: AtomicU8,
     pub(crate) verdict: Mutex<Option<Verdict>>,
     /// A thread inside `block_on` that runs tasks, for there is no thread for them.
@@ -139,6 +141,15 @@ impl Drop for Nested<'_> {
         let mut slot = self.m.nested.lock().unwrap_or_else(PoisonError::into_inner);
         *slot = self.outer.take();
     }
+}
+
+/// Where an M is counted that lost its P in its poll.
+pub(crate) mod stalled {
+    pub(crate) const NO: u8 = 0;
+    /// In `Sched::stalled_ms`.
+    pub(crate) const IN_POLL: u8 = 1;
+    /// In `Sched::stalled_jobs`.
+    pub(crate) const IN_JOB: u8 = 2;
 }
 
 /// Tasks that only this thread may poll.
@@ -185,7 +196,8 @@ impl M {
             parked: AtomicBool::new(false),
             bound_ready: AtomicBool::new(false),
             root_ready: AtomicBool::new(false),
-            stalled: AtomicBool::new(false),
+            stalled: AtomicU8::new(stalled::NO),
+            runs_job: AtomicBool::new(false),
             summons: AtomicU8::new(0),
             verdict: Mutex::new(None),
             stands_in: AtomicBool::new(false),
@@ -266,6 +278,12 @@ impl M {
     /// Whether this thread may be lent to what blocks: nothing that is bound to it would wait.
     pub(crate) fn may_block(&self) -> bool {
         self.root.is_none() && self.local_shard.is_empty()
+    }
+
+    /// Whether its P was taken in the poll that it is in.
+    #[inline]
+    pub(crate) fn is_stalled(&self) -> bool {
+        self.stalled.load(Ordering::Relaxed) != stalled::NO
     }
 
     /// Whether this thread, inside `block_on`, runs its own work alone.

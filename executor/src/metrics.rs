@@ -129,7 +129,7 @@ pub struct Metrics {
     pub retakes_off_cpu: u64,
     /// Processors that it took from polls that computed.
     pub retakes_computing: u64,
-    /// Processors that it left where they were, since `max_blocking` threads were blocked.
+    /// Processors that it left where they were, since `max_blocked_threads` threads were blocked.
     pub retakes_refused: u64,
     /// Times it sent a thread into the reactor, for nobody looked at it.
     pub pollers_recalled: u64,

@@ -96,7 +96,9 @@ fn as_many_tasks_as_may_block_do_so_again_and_again() {
     const MAX: usize = 3;
     let _alarm = alarm();
     for way in Way::ALL {
-        let builder = Builder::new_multi_thread().procs(1).max_blocking(MAX);
+        let builder = Builder::new_multi_thread()
+            .procs(1)
+            .max_blocked_threads(MAX);
         let runtime = builder.build().unwrap();
         for _ in 0..20 {
             let gate = Gate::default();
@@ -115,6 +117,28 @@ fn as_many_tasks_as_may_block_do_so_again_and_again() {
                 wait(task).unwrap();
             }
         }
+    }
+}
+
+/// More tasks than a pool for blocking jobs has threads meet at a barrier of `std`, while a clock ticks.
+#[test]
+fn six_hundred_tasks_that_block_until_all_have_come_do_not_stop_the_others() {
+    const TASKS: usize = 600;
+    let _alarm = alarm();
+    for way in [Way::Block, Way::Unmarked] {
+        let runtime = multi(2);
+        let barrier = std::sync::Arc::new(std::sync::Barrier::new(TASKS));
+        let tasks: Vec<_> = (0..TASKS)
+            .map(|_| {
+                let barrier = barrier.clone();
+                runtime.spawn(async move { way.run(|| barrier.wait()) })
+            })
+            .collect();
+        for _ in 0..10 {
+            wait(runtime.spawn(gopark::time::sleep(Duration::from_millis(1)))).unwrap();
+        }
+        let leaders = tasks.into_iter().map(|task| wait(task).unwrap());
+        assert_eq!(leaders.filter(|arrival| arrival.is_leader()).count(), 1);
     }
 }
 

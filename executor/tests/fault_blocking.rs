@@ -10,7 +10,7 @@ use std::time::Duration;
 use gopark::runtime::{Builder, Flavor, Runtime, StallPolicy};
 use proof_support::blocking::{Gate, Way, until, wait};
 use proof_support::{
-    Counter, PanickingWaker, STACK_THAT_NO_SYSTEM_GRANTS, alarm, every_kind, multi, on_drop,
+    Counter, PanickingWaker, STACK_THAT_NO_SYSTEM_GRANTS, alarm, child, every_kind, multi, on_drop,
     without_workers,
 };
 
@@ -71,37 +71,80 @@ fn without_threads_a_root_that_blocks_long_goes_on_and_so_do_its_timers() {
 }
 
 #[test]
-fn jobs_that_find_no_thread_are_cancelled_when_their_runtime_ends() {
+fn a_job_that_no_thread_can_be_had_for_is_given_up_and_says_why() {
     let _alarm = alarm();
     for runtime in threadless() {
         let (ran, drops) = (Counter::default(), Counter::default());
-        let jobs: Vec<_> = (0..20)
-            .map(|_| {
-                let (ran, captured) = (ran.clone(), drops.on_drop());
-                runtime.spawn_blocking(move || {
-                    let _captured = captured;
-                    ran.add()
-                })
-            })
-            .collect();
-        runtime.block_on(async {
-            for _ in 0..100 {
-                gopark::yield_now().await;
+        for inside in [false, true] {
+            let jobs = || {
+                let job = || {
+                    let (ran, captured) = (ran.clone(), drops.on_drop());
+                    runtime.spawn_blocking(move || {
+                        let _captured = captured;
+                        ran.add()
+                    })
+                };
+                [job(), job(), job()]
+            };
+            let jobs = if inside {
+                runtime.block_on(async { jobs() })
+            } else {
+                jobs()
+            };
+            for job in jobs {
+                let error = wait(job).unwrap_err();
+                assert!(error.is_refused() && error.is_cancelled() && !error.is_panic());
+                let message = error.to_string();
+                assert!(
+                    message.contains("no thread could be started for it: "),
+                    "{message}"
+                );
+                assert!(message.contains("os error"), "{message}");
             }
-        });
-        assert!(runtime.handle().metrics().thread_failures > 0);
-        drop(runtime);
-        for job in jobs {
-            assert!(wait(job).unwrap_err().is_cancelled());
         }
-        assert_eq!((ran.get(), drops.get()), (0, 20));
+        assert_eq!((ran.get(), drops.get()), (0, 6));
+        assert!(runtime.handle().metrics().thread_failures > 0);
+        let looked_up = runtime.block_on(async { gopark::net::lookup_host("localhost:80").await });
+        let message = looked_up.map(drop).unwrap_err().to_string();
+        assert!(message.contains("no thread could be started"), "{message}");
     }
+}
+
+/// Threads are refused to a runtime that has one: its jobs wait for that.
+#[test]
+#[cfg(target_os = "linux")]
+fn a_job_waits_for_the_threads_there_are() {
+    use proof_support::proc;
+
+    const NAME: &str = "a_job_waits_for_the_threads_there_are";
+    child::isolated(NAME, || {
+        let _alarm = alarm();
+        let runtime = Builder::new_multi_thread()
+            .procs(1)
+            .thread_stack_size(1 << 30)
+            .build()
+            .unwrap();
+        let gate = Gate::default();
+        let theirs = gate.clone();
+        let busy = runtime.spawn(async move { gopark::block(|| theirs.pass()) });
+        until(|| gate.came() == 1);
+        let room = proc::virtual_memory() as u64 + (256 << 20);
+        proc::limit(libc::RLIMIT_AS, room);
+        let jobs = [0; 3].map(|_| runtime.spawn_blocking(|| 7));
+        until(|| runtime.handle().metrics().thread_failures > 0);
+        assert!(jobs.iter().all(|job| !job.is_finished()));
+        gate.open();
+        for job in jobs {
+            assert_eq!(wait(job).unwrap(), 7);
+        }
+        wait(busy).unwrap();
+    });
 }
 
 #[test]
 #[cfg(target_os = "linux")]
 fn what_blocked_without_threads_goes_on_as_soon_as_there_are_some() {
-    use proof_support::{child, proc};
+    use proof_support::proc;
 
     const NAME: &str = "what_blocked_without_threads_goes_on_as_soon_as_there_are_some";
     child::isolated(NAME, || {
@@ -147,9 +190,14 @@ fn what_blocked_without_threads_goes_on_as_soon_as_there_are_some() {
                         for task in blocked.into_iter().chain([releaser]) {
                             task.await.unwrap();
                         }
-                        assert_eq!(job.await.unwrap(), 7);
+                        // If there was no thread at all when it came, it was given up.
+                        match job.await {
+                            Ok(seven) => assert_eq!(seven, 7),
+                            Err(error) => assert!(error.is_refused()),
+                        }
                     });
                     foreign.join().unwrap();
+                    assert_eq!(wait(runtime.spawn_blocking(|| 7)).unwrap(), 7);
                 });
                 let metrics = runtime.handle().metrics();
                 assert!(metrics.threads_started >= started, "{way:?}");
@@ -164,7 +212,7 @@ fn what_blocked_without_threads_goes_on_as_soon_as_there_are_some() {
 #[test]
 #[cfg(target_os = "linux")]
 fn a_monitor_that_is_refused_its_thread_starts_later() {
-    use proof_support::{child, proc};
+    use proof_support::proc;
 
     const NAME: &str = "a_monitor_that_is_refused_its_thread_starts_later";
     child::isolated(NAME, || {
@@ -439,4 +487,97 @@ fn what_a_job_captured_may_panic_block_and_spawn_as_it_is_dropped() {
             assert_eq!(wait(runtime.spawn_blocking(|| 3)).unwrap(), 3);
         }
     }
+}
+
+/// The one line that is said of a limit, and the program that reaches it goes on.
+fn says_of_a_limit(name: &str, program: impl FnOnce(Gate), words: &str) {
+    if child::is_child(name) {
+        let _alarm = alarm();
+        let gate = Gate::default();
+        let theirs = gate.clone();
+        // The parent closes the pipe when it has read the line.
+        let opener = thread::spawn(move || {
+            std::io::stdin().lines().for_each(drop);
+            theirs.open();
+        });
+        program(gate);
+        opener.join().unwrap();
+        return;
+    }
+    let mut started = child::command(name)
+        .stdin(std::process::Stdio::piped())
+        .stderr(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    let stderr = std::io::BufReader::new(started.stderr.take().unwrap());
+    let mut lines = std::io::BufRead::lines(stderr).map_while(Result::ok);
+    let line = lines.find(|line| line.contains(words)).unwrap();
+    assert!(line.contains("fault_blocking.rs:"), "{line}");
+    drop(started.stdin.take());
+    let again = lines.filter(|line| line.contains(words)).count();
+    assert_eq!(again, 0, "it is said once");
+    assert!(started.wait().unwrap().success());
+}
+
+#[test]
+fn as_many_jobs_as_may_run_are_spoken_of() {
+    says_of_a_limit(
+        "as_many_jobs_as_may_run_are_spoken_of",
+        |gate| {
+            let builder = Builder::new_multi_thread().procs(2).max_blocking(2);
+            let runtime = builder.build().unwrap();
+            let jobs = [0; 5].map(|_| {
+                let gate = gate.clone();
+                runtime.spawn_blocking(move || gate.pass())
+            });
+            jobs.into_iter().for_each(|job| wait(job).unwrap());
+        },
+        "as many blocking jobs run as may (2, Builder::max_blocking): 3 more wait; spawned at ",
+    );
+}
+
+#[test]
+fn as_many_blocked_threads_as_may_be_are_spoken_of() {
+    says_of_a_limit(
+        "as_many_blocked_threads_as_may_be_are_spoken_of",
+        |gate| {
+            let builder = Builder::new_multi_thread().procs(1).max_blocked_threads(2);
+            let runtime = builder.build().unwrap();
+            let tasks = [0; 3].map(|_| {
+                let gate = gate.clone();
+                runtime.spawn(async move { gopark::block(|| gate.pass()) })
+            });
+            until(|| gate.came() == 3);
+            let waits = runtime.spawn(async {});
+            tasks.into_iter().for_each(|task| wait(task).unwrap());
+            wait(waits).unwrap();
+        },
+        "as many tasks block as may (2, Builder::max_blocked_threads)",
+    );
+}
+
+#[test]
+fn jobs_and_tasks_that_block_have_limits_of_their_own() {
+    let _alarm = alarm();
+    let runtime = Builder::new_multi_thread()
+        .procs(1)
+        .max_blocking(2)
+        .max_blocked_threads(2)
+        .build()
+        .unwrap();
+    let gate = Gate::default();
+    let jobs = [0; 2].map(|_| {
+        let gate = gate.clone();
+        runtime.spawn_blocking(move || gate.pass())
+    });
+    until(|| gate.came() == 2);
+    let tasks = [0; 2].map(|_| {
+        let gate = gate.clone();
+        runtime.spawn(async move { gopark::block(|| gate.pass()) })
+    });
+    until(|| gate.came() == 4);
+    // Each has taken a place of its own, so the processor is free for this one.
+    wait(runtime.spawn(async move { gate.open() })).unwrap();
+    jobs.into_iter().for_each(|job| wait(job).unwrap());
+    tasks.into_iter().for_each(|task| wait(task).unwrap());
 }

@@ -335,6 +335,11 @@ fn build(world: &mut World, random: &mut Random) -> Runtime {
         } else {
             512
         })
+        .max_blocked_threads(if world.narrow {
+            1 + random.below(4)
+        } else {
+            10_000
+        })
         .thread_keep_alive(Duration::from_millis(random.below(20) as u64))
         .build()
         .unwrap()

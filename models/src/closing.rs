@@ -341,7 +341,7 @@ mod tests {
             let waker = run(&runtime, |runtime| {
                 runtime.presence.enter(Kind::Starting);
                 runtime.globq.fetch_or(0b10, Ordering::AcqRel);
-                runtime.presence.started(None);
+                runtime.presence.refused(Kind::Starting);
             });
             let closer = run(&runtime, Runtime::close);
             runtime.cancel(0);

@@ -6,7 +6,7 @@ use std::io;
 
 use super::Id;
 
-/// The error of a [`JoinHandle`](super::JoinHandle) whose task was cancelled or panicked.
+/// The error of a [`JoinHandle`](super::JoinHandle) whose task was cancelled or panicked, or could not be run.
 pub struct JoinError(Box<Inner>);
 
 struct Inner {
@@ -16,6 +16,8 @@ struct Inner {
 
 enum Repr {
     Cancelled,
+    /// No thread could be had for a job: what the system said.
+    Refused(io::Error),
     Panic(Box<dyn Any + Send + 'static>),
 }
 
@@ -36,9 +38,24 @@ impl JoinError {
         }))
     }
 
-    /// Whether the task was aborted, or dropped because its runtime was shut down, or left behind by a fork.
+    #[cold]
+    pub(crate) fn refused(id: Id, error: io::Error) -> Self {
+        Self(Box::new(Inner {
+            id,
+            repr: Repr::Refused(error),
+        }))
+    }
+
+    /// Whether the task was dropped before its end: it was aborted, or its runtime was shut down, or left behind by a fork, or it
+    /// was a closure of `spawn_blocking` for which [no thread could be had](Self::is_refused).
     pub fn is_cancelled(&self) -> bool {
-        matches!(self.0.repr, Repr::Cancelled)
+        !self.is_panic()
+    }
+
+    /// Whether the task was a closure of [`spawn_blocking`](crate::spawn_blocking) that was not run, because its runtime
+    /// had no thread for it and the operating system refused to start one. The message says why.
+    pub fn is_refused(&self) -> bool {
+        matches!(self.0.repr, Repr::Refused(_))
     }
 
     /// Whether the task panicked.
@@ -78,7 +95,7 @@ impl JoinError {
         let Inner { id, repr } = *self.0;
         match repr {
             Repr::Panic(payload) => Ok(payload),
-            Repr::Cancelled => Err(Self::cancelled(id)),
+            repr => Err(Self(Box::new(Inner { id, repr }))),
         }
     }
 
@@ -114,6 +131,10 @@ impl fmt::Display for JoinError {
                 "task {id} was cancelled: its runtime was left behind in the parent process by a fork"
             ),
             (Repr::Cancelled, _) => write!(f, "task {id} was cancelled"),
+            (Repr::Refused(error), _) => write!(
+                f,
+                "task {id} was not run, for no thread could be started for it: {error}"
+            ),
             (Repr::Panic(_), Some(message)) => {
                 write!(f, "task {id} panicked with message {message:?}")
             }
@@ -127,6 +148,7 @@ impl fmt::Debug for JoinError {
         let id = self.0.id;
         match (&self.0.repr, self.panic_message()) {
             (Repr::Cancelled, _) => write!(f, "JoinError::Cancelled({id:?})"),
+            (Repr::Refused(error), _) => write!(f, "JoinError::Refused({id:?}, {error:?})"),
             (Repr::Panic(_), Some(message)) => write!(f, "JoinError::Panic({id:?}, {message:?})"),
             (Repr::Panic(_), None) => write!(f, "JoinError::Panic({id:?}, ...)"),
         }
@@ -137,6 +159,10 @@ impl std::error::Error for JoinError {}
 
 impl From<JoinError> for io::Error {
     fn from(error: JoinError) -> Self {
-        Self::other(error)
+        let kind = match &error.0.repr {
+            Repr::Refused(refusal) => refusal.kind(),
+            Repr::Cancelled | Repr::Panic(_) => io::ErrorKind::Other,
+        };
+        Self::new(kind, error)
     }
 }

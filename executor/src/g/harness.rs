@@ -86,6 +86,12 @@ impl<F> Harness<F> {
     fn cancel(&mut self, meta: &Meta) -> JoinError {
         note::begin_poll(note::UNLIMITED);
         match self.drop_future() {
+            Ok(()) if meta.is_refused() => {
+                // SAFETY: (1) the task is registered still: g rule 4.
+                let sched = unsafe { (*meta.site()).sched() };
+                // SAFETY: as above.
+                JoinError::refused(meta.id(), unsafe { &*sched }.refusal())
+            }
             Ok(()) => JoinError::cancelled(meta.id()),
             Err(payload) => JoinError::panic(meta.id(), payload),
         }

@@ -11,6 +11,8 @@ use super::{Id, Site};
 #[repr(Rust, packed(2))]
 struct Packed<T: Copy>(T);
 
+/// In the place of an abort flag: no thread could be had.
+const REFUSED: u8 = 2;
 /// In the place of a wait reason: the future is gone.
 const FINISHED: u8 = u8::MAX;
 /// In the place of a wait reason: no poll has returned `Pending` yet.
@@ -24,7 +26,7 @@ const NEVER_PARKED: u8 = u8::MAX - 1;
 /// | field | written by | read by |
 /// |---|---|---|
 /// | `site`, `id`, `slot` | the spawner, once | anyone who holds a reference |
-/// | `aborted` | anyone, false to true | the harness, at each poll |
+/// | `aborted` | anyone, 0 to 1; who gives up jobs, to 2 | the harness, at each poll |
 /// | `wait` | the harness: at first `NEVER_PARKED`, then wait reasons, at last `FINISHED` | anyone |
 #[derive(Debug)]
 pub(crate) struct Meta {
@@ -70,6 +72,17 @@ impl Meta {
     pub(crate) fn set_aborted(&self) {
         // Relaxed: whoever sets it then wakes the task, and the state word orders the two.
         self.aborted.store(1, Ordering::Relaxed);
+    }
+
+    /// The same, for a job that no thread can be had for.
+    pub(crate) fn set_refused(&self) {
+        // Relaxed: whoever sets it then runs the task.
+        self.aborted.store(REFUSED, Ordering::Relaxed);
+    }
+
+    /// Whether it is that which ends the task.
+    pub(crate) fn is_refused(&self) -> bool {
+        self.aborted.load(Ordering::Relaxed) == REFUSED
     }
 
     #[inline]

@@ -9,8 +9,11 @@ use super::{Runtime, env};
 use crate::sched::idle::MAX_PROCS;
 use crate::sched::{Config, DeadlockPolicy, Flavor, Sched, StallPolicy};
 
-/// How many Ms may block at the same time unless [`Builder::max_blocking`] says otherwise; tokio's figure.
+/// How many jobs may run at the same time unless [`Builder::max_blocking`] says otherwise; tokio's figure.
 const DEFAULT_MAX_BLOCKING: usize = 512;
+
+/// How many Ms may be blocked in tasks unless [`Builder::max_blocked_threads`] says otherwise; Go's limit of threads.
+const DEFAULT_MAX_BLOCKED_THREADS: usize = 10_000;
 
 /// How long an idle thread beyond the number of processors waits for work; tokio's figure.
 const DEFAULT_KEEP_ALIVE: Duration = Duration::from_secs(10);
@@ -44,6 +47,7 @@ pub struct Builder {
     pause_grace: Duration,
     stall_policy: Option<StallPolicy>,
     max_blocking: usize,
+    max_blocked_threads: usize,
     keep_alive: Duration,
     strict_procs: bool,
     deadlock_policy: DeadlockPolicy,
@@ -75,6 +79,7 @@ impl Builder {
             pause_grace: DEFAULT_PAUSE_GRACE,
             stall_policy: None,
             max_blocking: DEFAULT_MAX_BLOCKING,
+            max_blocked_threads: DEFAULT_MAX_BLOCKED_THREADS,
             keep_alive: DEFAULT_KEEP_ALIVE,
             strict_procs: false,
             deadlock_policy: DeadlockPolicy::default(),
@@ -222,12 +227,9 @@ impl Builder {
         self
     }
 
-    /// How many threads may be blocked at the same time; 512 without this call.
-    ///
-    /// So many closures of [`spawn_blocking`](crate::spawn_blocking) run at the same time, others wait
-    /// in the order in which they came; and so many threads may have lost their processor in a
-    /// blocking section or an off-CPU poll. Beyond that, whatever blocks keeps its processor. The threads that
-    /// run tasks are not counted.
+    /// How many closures of [`spawn_blocking`](crate::spawn_blocking) run at the same time; 512 without this
+    /// call. Others wait in the order in which they came. The first time that this happens it is said, with the
+    /// places that spawned most of those that run.
     ///
     /// # Panics
     ///
@@ -236,6 +238,27 @@ impl Builder {
     pub fn max_blocking(mut self, threads: usize) -> Self {
         assert!(threads > 0, "max_blocking(0): expected at least 1 thread");
         self.max_blocking = threads;
+        self
+    }
+
+    /// How many threads may be blocked in tasks at the same time; 10,000 without this call. A blocked thread costs
+    /// some 10 kB.
+    ///
+    /// Those threads count that are in a blocking section or an unmarked poll and have lost their processor for it;
+    /// not those of [`max_blocking`](Self::max_blocking), and not those that run tasks. Beyond that, whatever blocks
+    /// keeps its processor, so that in the end all tasks may stand still; the first time it is said, with the places
+    /// that spawned most of those that block.
+    ///
+    /// # Panics
+    ///
+    /// Panics if `threads` is 0.
+    #[track_caller]
+    pub fn max_blocked_threads(mut self, threads: usize) -> Self {
+        assert!(
+            threads > 0,
+            "max_blocked_threads(0): expected at least 1 thread"
+        );
+        self.max_blocked_threads = threads;
         self
     }
 
@@ -270,6 +293,7 @@ impl Builder {
             pause_grace: self.pause_grace,
             stall_policy: self.stall_policy,
             max_blocking: self.max_blocking,
+            max_blocked_threads: self.max_blocked_threads,
             keep_alive: self.keep_alive,
             strict_procs: self.strict_procs,
             deadlock_policy: self.deadlock_policy,

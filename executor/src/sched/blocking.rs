@@ -18,7 +18,7 @@ use std::sync::atomic::Ordering;
 use gopark_net::{delay, note};
 
 use crate::current;
-use crate::m::M;
+use crate::m::{M, stalled};
 use crate::primitive::Backoff;
 use crate::sysmon::bell::Wants;
 
@@ -118,11 +118,14 @@ impl Drop for Blocked<'_> {
 }
 
 impl Sched {
+    /// How many Ms block, or have lost their P in a poll; without those that run jobs.
+    pub(super) fn blocked(&self) -> usize {
+        self.blocked_ms.load(Ordering::Relaxed) + self.stalled_ms.load(Ordering::Relaxed)
+    }
+
     /// Whether as many Ms block as may.
     pub(crate) fn is_full_of_blocked(&self) -> bool {
-        let blocked =
-            self.blocked_ms.load(Ordering::Relaxed) + self.stalled_ms.load(Ordering::Relaxed);
-        blocked >= self.config.max_blocking
+        self.blocked() >= self.config.max_blocked_threads
     }
 
     /// Whether no task may compute without a P, but for polls that lose it without having blocked.
@@ -156,8 +159,13 @@ impl Sched {
     /// `m` was counted as stalled, if it was, and is so no more: it has come out of its poll or its section.
     pub(super) fn end_stall(&self, m: &M) {
         // Relaxed: the monitor's count goes before its exchange of the seat, whose result we have seen.
-        if m.stalled.load(Ordering::Relaxed) && m.stalled.swap(false, Ordering::Relaxed) {
-            self.stalled_ms.fetch_sub(1, Ordering::Relaxed);
+        if m.is_stalled() {
+            let counter = match m.stalled.swap(stalled::NO, Ordering::Relaxed) {
+                stalled::NO => return,
+                stalled::IN_JOB => &self.stalled_jobs,
+                _ => &self.stalled_ms,
+            };
+            counter.fetch_sub(1, Ordering::Relaxed);
             self.section_ended();
         }
     }

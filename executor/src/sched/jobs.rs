@@ -10,6 +10,9 @@
 //! ("runners") after the jobs in the queue, twice as many each time it looks, until `max` jobs run.
 //! They take one after the other until none is left.
 //!
+//! If the system refuses threads, jobs wait for the workers there are, and the monitor tries again. If there is no
+//! worker at all the job is given up, and its handle says why.
+//!
 //! # Invariants
 //!
 //! 1. `running <= max`: who wants to run a job counts itself first, and steps back at the limit.
@@ -19,6 +22,7 @@
 use std::panic::Location;
 use std::sync::Once;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::time::Duration;
 
 use gopark_net::offload;
 
@@ -31,6 +35,9 @@ use crate::sysmon::bell::Wants;
 use super::Sched;
 use super::spawn::spawn_blocking;
 use super::start::Start;
+
+/// How often a thread is tried to be had for jobs that nobody else can run, with pauses of 1, 2, 4, ... ms.
+const RUNNER_TRIES: u32 = 5;
 
 /// See the module.
 pub(crate) struct Jobs {
@@ -119,6 +126,8 @@ impl Sched {
 
     /// Queues a job, from any thread.
     pub(super) fn submit_job(&self, job: Runnable) {
+        // Asked before the attempts below, which may be refused.
+        let may_insist = self.presence.has_workers() || self.may_start_thread();
         self.jobs.queue.push(job);
         if self.is_current_thread() {
             if self.jobs.running() == 0 {
@@ -129,6 +138,41 @@ impl Sched {
         }
         if self.sysmon.bell.is_wanted(Wants::JOB) {
             self.ring();
+        }
+        if !self.has_worker_for_certain() {
+            self.insist_on_a_runner(may_insist);
+        }
+    }
+
+    /// A job is queued, and there is no thread that may run it: tries again to have one, for a moment, and gives up the
+    /// jobs if that cannot be. A thread inside `block_on` runs none (invariant 2), so they might wait for ever.
+    #[cold]
+    fn insist_on_a_runner(&self, may_wait: bool) {
+        let mut pause = Duration::from_millis(1);
+        for left in (0..RUNNER_TRIES).rev() {
+            let is_over = || self.jobs.queue.is_empty() || self.is_closing();
+            if self.has_worker_for_certain() || is_over() {
+                return;
+            }
+            // The attempt of another may be granted.
+            if !self.is_asking_for_thread() {
+                match self.start_thread(Start::WithoutP { runner: true }) {
+                    Ok(()) => return,
+                    Err(error) => self.thread_refused(&error),
+                }
+                if !may_wait {
+                    // Somebody has waited enough just before.
+                    break;
+                }
+            }
+            if left > 0 {
+                std::thread::sleep(pause);
+                pause *= 2;
+            }
+        }
+        while let Some(job) = self.jobs.pop() {
+            job.metadata().set_refused();
+            job.run();
         }
     }
 
@@ -143,9 +187,8 @@ impl Sched {
     /// Runs one job on `m`, which is in scheduler code, with its P or without; false if there is none
     /// for it.
     pub(super) fn run_job(&self, m: &M) -> bool {
-        // With an M that blocks already in each place where one may, a job could only cost a P.
         let allowed = match m.seat.held() {
-            Some(_) => !self.is_current_thread() && !self.is_full_of_blocked(),
+            Some(_) => !self.is_current_thread(),
             None => m.runner.get(),
         };
         if !allowed || self.is_closing() || !m.may_block() {
@@ -159,6 +202,7 @@ impl Sched {
         if wake {
             self.wakep();
         }
+        m.runs_job.store(true, Ordering::Relaxed);
         m.pulse.begin_poll(job.metadata().site());
         let begins = m.pulse.begin_block();
         debug_assert!(begins, "an M runs jobs between its polls");
@@ -166,6 +210,7 @@ impl Sched {
             self.ring();
         }
         job.run();
+        m.runs_job.store(false, Ordering::Relaxed);
         m.pulse.end_block();
         self.jobs.end();
         self.section_ended();

@@ -29,7 +29,7 @@
 //! `park.rs` idle Ms, and how they are woken · `netpoll.rs` the M in the reactor, timers ·
 //! `duty.rs` who looks after them ·
 //! `start.rs` threads, giving a P to an M · `spawn.rs` tasks come in · `root.rs` threads inside
-//! `block_on` · `nested.rs` one within a task · `blocking.rs` Ms that block · `jobs.rs` closures that block · `retake.rs` what the
+//! `block_on` · `nested.rs` one within a task · `blocking.rs` Ms that block · `jobs.rs` closures that block · `limits.rs` how many may · `retake.rs` what the
 //! monitor does · `deadlock.rs` when nothing can run · `standstill.rs` a clock that is paused · `waiting.rs` Ms that wait for a P · `procs.rs` how many Ps there are ·
 //! `shutdown.rs` the end, `presence.rs` who leaves last, `attend.rs` timers and events during it.
 
@@ -42,6 +42,7 @@ mod find;
 mod fork;
 pub(crate) mod idle;
 mod jobs;
+mod limits;
 pub(crate) mod nested;
 mod netpoll;
 mod park;
@@ -60,7 +61,7 @@ mod waiting;
 
 use std::io;
 use std::ptr;
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::time::Duration;
 
@@ -85,6 +86,7 @@ use procs::Procs;
 pub(crate) use blocking::{block, block_eager};
 pub use deadlock::DeadlockPolicy;
 use deadlock::Living;
+pub(crate) use limits::Limit;
 pub(crate) use root::{block_on, run};
 pub(crate) use spawn::{spawn, spawn_blocking, spawn_local};
 pub(crate) use standstill::{Wait, Woken, wait_in_section};
@@ -105,6 +107,7 @@ pub(crate) struct Config {
     /// None: the flavour's own.
     pub(crate) stall_policy: Option<StallPolicy>,
     pub(crate) max_blocking: usize,
+    pub(crate) max_blocked_threads: usize,
     pub(crate) keep_alive: Duration,
     pub(crate) strict_procs: bool,
     pub(crate) deadlock_policy: DeadlockPolicy,
@@ -206,8 +209,15 @@ pub(crate) struct Sched {
     presence: Presence,
     /// Ms that gave up their P to block, in a section known to be long or in a nested `block_on`.
     blocked_ms: AtomicUsize,
-    /// Ms whose P was taken in the poll that they are in still: those that are `stalled`.
+    /// Ms whose P was taken in the poll that they are in still: those that are `stalled`; and those of them that run
+    /// jobs, which have a limit of their own.
     stalled_ms: AtomicUsize,
+    stalled_jobs: AtomicUsize,
+    /// What was said of limits that were reached.
+    said_full: limits::Said,
+    /// The operating system's error when it last refused a thread; 0 for none.
+    refusal: AtomicI32,
+    asked: start::Asked,
     started: std::time::Instant,
     /// Until when, in milliseconds since `started`, no thread is asked for after a refusal.
     refused_until: AtomicU64,
@@ -294,6 +304,10 @@ impl Sched {
                 presence: Presence::new(),
                 blocked_ms: AtomicUsize::new(0),
                 stalled_ms: AtomicUsize::new(0),
+                stalled_jobs: AtomicUsize::new(0),
+                said_full: limits::Said::default(),
+                refusal: AtomicI32::new(0),
+                asked: start::Asked::default(),
                 started: std::time::Instant::now(),
                 refused_until: AtomicU64::new(0),
                 deadlock_said: AtomicBool::new(false),
@@ -384,8 +398,7 @@ impl Sched {
             } else {
                 lock(&self.all_ms).len()
             },
-            blocked_threads: self.blocked_ms.load(Ordering::Relaxed)
-                + self.stalled_ms.load(Ordering::Relaxed),
+            blocked_threads: self.blocked() + self.stalled_jobs.load(Ordering::Relaxed),
             jobs_queued: self.jobs.queued(),
             jobs_running: self.jobs.running(),
             polls: sum(|c| c.polls.get()),

@@ -32,13 +32,20 @@ use crate::primitive::sync::atomic::{AtomicU64, Ordering};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u64)]
 pub(crate) enum Kind {
-    /// A thread that was asked for, and has not begun.
+    /// A worker that was asked for, and has not begun.
     Starting = 1,
     Worker = 1 << 16,
     Root = 1 << 36,
+    /// A monitor that was asked for, and has not begun. There is one at a time.
+    StartingMonitor = 1 << 56,
     /// The monitor, or who closes the runtime.
-    Keeper = 1 << 56,
+    Keeper = 1 << 57,
 }
+
+const STARTING: u64 = Kind::Worker as u64 - 1;
+const WORKERS: u64 = Kind::Root as u64 - Kind::Worker as u64;
+const ROOTS: u64 = Kind::StartingMonitor as u64 - Kind::Root as u64;
+const KEEPERS: u64 = CLOSED - Kind::Keeper as u64;
 
 /// The runtime has been closed.
 const CLOSED: u64 = 1 << 63;
@@ -57,12 +64,16 @@ impl Presence {
         self.0.fetch_add(kind as u64, Ordering::AcqRel);
     }
 
-    /// A thread that was asked for has begun, or was refused.
-    pub(crate) fn started(&self, kind: Option<Kind>) {
-        let change = kind.map_or(0, |kind| kind as u64);
-        let change = change.wrapping_sub(Kind::Starting as u64);
+    /// A thread that was asked for as `from` has begun, and is a `to` from now on.
+    pub(crate) fn begun(&self, from: Kind, to: Kind) {
         // pairs with: as in `enter`.
-        self.0.fetch_add(change, Ordering::AcqRel);
+        self.0.fetch_add(to as u64 - from as u64, Ordering::AcqRel);
+    }
+
+    /// A thread that was asked for was refused.
+    pub(crate) fn refused(&self, kind: Kind) {
+        // pairs with: as in `enter`.
+        self.0.fetch_sub(kind as u64, Ordering::AcqRel);
     }
 
     /// From now on, nobody leaves who has not swept. The closer is present.
@@ -80,7 +91,7 @@ impl Presence {
     /// Leaves if another stays, who sweeps after us. False if not.
     pub(crate) fn try_leave(&self, kind: Kind) -> bool {
         self.change(kind, |word| {
-            (word & !CLOSED) - kind as u64 >= Kind::Worker as u64
+            (word - kind as u64) & (WORKERS | ROOTS | KEEPERS) != 0
         })
     }
 
@@ -108,18 +119,24 @@ impl Presence {
 
     /// Whether no thread polls tasks, or is about to.
     pub(crate) fn is_nobody(&self) -> bool {
-        self.0.load(Ordering::Relaxed) % Kind::Keeper as u64 == 0
+        self.0.load(Ordering::Relaxed) & (STARTING | WORKERS | ROOTS) == 0
+    }
+
+    /// Whether a worker is there.
+    pub(crate) fn has_workers(&self) -> bool {
+        // pairs with: the changes above.
+        self.0.load(Ordering::Acquire) & WORKERS != 0
     }
 
     /// Whether no worker is left, and none is about to be.
     pub(crate) fn has_no_workers(&self) -> bool {
         // pairs with: `leave` and `try_leave`, so that who sees that they have gone sees what they did.
-        self.0.load(Ordering::Acquire) % Kind::Root as u64 == 0
+        self.0.load(Ordering::Acquire) & (STARTING | WORKERS) == 0
     }
 
     /// How many threads are inside `block_on`.
     pub(crate) fn roots(&self) -> usize {
-        let word = self.0.load(Ordering::Relaxed);
-        (word % Kind::Keeper as u64 / Kind::Root as u64) as usize
+        let roots = self.0.load(Ordering::Relaxed) & ROOTS;
+        (roots / Kind::Root as u64) as usize
     }
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use gopark_net::delay;
 
-use crate::m::{M, summons};
+use crate::m::{M, stalled, summons};
 use crate::p::P;
 use crate::sysmon::watch::{Cause, Scene};
 use crate::sysmon::{self, Clocks, Verdict};
@@ -166,8 +166,14 @@ impl Sched {
     /// The monitor is about to take the P of `m`: the M is counted as stalled. False if it is already.
     pub(crate) fn begin_stall(&self, m: &M) {
         // Relaxed: the exchange of the seat that follows publishes both.
-        if !m.stalled.swap(true, Ordering::Relaxed) {
-            self.stalled_ms.fetch_add(1, Ordering::Relaxed);
+        if !m.is_stalled() {
+            let (state, counter) = if m.runs_job.load(Ordering::Relaxed) {
+                (stalled::IN_JOB, &self.stalled_jobs)
+            } else {
+                (stalled::IN_POLL, &self.stalled_ms)
+            };
+            m.stalled.store(state, Ordering::Relaxed);
+            counter.fetch_add(1, Ordering::Relaxed);
         }
     }
 
@@ -199,19 +205,22 @@ impl Sched {
         if self.sysmon.wake() || self.is_closing() {
             return;
         }
-        self.presence.enter(Kind::Starting);
-        let started = self.sysmon.start(self.arc());
-        if !matches!(started, Ok(true)) {
-            self.presence.started(None);
-        }
-        if let Err(error) = started {
+        if let Err(error) = self.sysmon.start(self.arc()) {
             self.thread_refused(&error);
         }
     }
 
-    /// The monitor, on its thread, begins.
+    /// A thread is about to be asked for, which is to be the monitor; it was refused, or has begun.
+    pub(crate) fn monitor_is_asked_for(&self) {
+        self.presence.enter(Kind::StartingMonitor);
+    }
+
+    pub(crate) fn monitor_was_refused(&self) {
+        self.presence.refused(Kind::StartingMonitor);
+    }
+
     pub(crate) fn monitor_begins(&self) {
-        self.presence.started(Some(Kind::Keeper));
+        self.presence.begun(Kind::StartingMonitor, Kind::Keeper);
     }
 
     /// Whether the monitor, which was told to end, has nobody to watch any more.

@@ -140,7 +140,7 @@ impl Sched {
 
     /// Whether a P was taken from a poll that goes on: it blocks, marked or not.
     fn somebody_is_stalled(&self) -> bool {
-        self.stalled_ms.load(Ordering::Relaxed) > 0
+        self.stalled_ms.load(Ordering::Relaxed) + self.stalled_jobs.load(Ordering::Relaxed) > 0
     }
 
     /// Kinds 2 and 3.
@@ -176,7 +176,7 @@ impl Sched {
         let mut text = format!(
             "the paused time stands still, and {timers} timers with it, for as long as these block:"
         );
-        let holds = |m: &&Arc<M>| m.holds_time() || m.stalled.load(Ordering::Relaxed);
+        let holds = |m: &&Arc<M>| m.holds_time() || m.is_stalled();
         for m in lock(&self.all_ms).iter().filter(holds) {
             // To a String; it cannot fail.
             let _ = match (m.site_of_poll(), m.root()) {

@@ -2,7 +2,7 @@
 
 use std::io;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use gopark_net::delay;
@@ -20,6 +20,9 @@ const THREAD_TRIES: u32 = 8;
 /// For how many milliseconds after a refusal no thread is asked for: a failing `clone` costs more
 /// than most tasks.
 const REFUSED_PAUSE: u64 = 10;
+
+/// In the place of an error's code that has none.
+const NO_CODE: i32 = i32::MAX;
 
 impl Sched {
     /// Gives the P `index`, which the caller took, to an M: an idle one, else a new one. False if there is
@@ -89,8 +92,13 @@ impl Sched {
             builder = builder.stack_size(size);
         }
         let sched = self.arc();
+        self.asked.begun.fetch_add(1, Ordering::SeqCst);
         self.presence.enter(Kind::Starting);
         let started = builder.spawn(move || work(sched, start));
+        if started.is_err() {
+            self.presence.refused(Kind::Starting);
+        }
+        self.asked.ended.fetch_add(1, Ordering::SeqCst);
         match started {
             Ok(handle) => {
                 self.counters.threads_started.add_shared(1);
@@ -103,10 +111,35 @@ impl Sched {
                 Ok(())
             }
             Err(error) => {
-                self.presence.started(None);
                 self.tell_closer();
                 Err(error)
             }
+        }
+    }
+
+    /// Whether a worker is there, or a thread was granted that will be one. False also while that is open.
+    pub(super) fn has_worker_for_certain(&self) -> bool {
+        if self.presence.has_workers() {
+            return true;
+        }
+        // In this order: if no attempt has begun by the second load that had not ended by the first, then none was open
+        // between them, and who was counted there was granted.
+        let ended = self.asked.ended.load(Ordering::SeqCst);
+        let is_counted = !self.presence.has_no_workers();
+        is_counted && self.asked.begun.load(Ordering::SeqCst) == ended
+    }
+
+    /// Whether somebody is asking for a thread at this moment.
+    pub(super) fn is_asking_for_thread(&self) -> bool {
+        let ended = self.asked.ended.load(Ordering::SeqCst);
+        self.asked.begun.load(Ordering::SeqCst) != ended
+    }
+
+    /// Why a thread was refused last.
+    pub(crate) fn refusal(&self) -> io::Error {
+        match self.refusal.load(Ordering::Relaxed) {
+            0 | NO_CODE => io::ErrorKind::WouldBlock.into(),
+            code => io::Error::from_raw_os_error(code),
         }
     }
 
@@ -116,7 +149,8 @@ impl Sched {
         let now = self.uptime().as_millis() as u64;
         self.refused_until
             .store(now + REFUSED_PAUSE, Ordering::Relaxed);
-        if self.counters.thread_failures.get() == 1 {
+        let code = error.raw_os_error().unwrap_or(NO_CODE);
+        if self.refusal.swap(code, Ordering::Relaxed) == 0 {
             warn_later(format_args!(
                 "a worker thread could not be started ({error}); going on without"
             ));
@@ -183,6 +217,13 @@ impl Sched {
     }
 }
 
+/// How often a thread was asked for, and how often there was an answer.
+#[derive(Debug, Default)]
+pub(super) struct Asked {
+    begun: AtomicUsize,
+    ended: AtomicUsize,
+}
+
 /// What a worker begins with.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Start {
@@ -194,7 +235,7 @@ pub(super) enum Start {
 
 /// The life of a worker thread.
 fn work(sched: Arc<Sched>, start: Start) {
-    sched.presence.started(Some(Kind::Worker));
+    sched.presence.begun(Kind::Starting, Kind::Worker);
     delay::here("work: a thread has begun");
     let entered = Box::pin(EnteredSched::new(&sched));
     entered.as_ref().enter();

@@ -90,7 +90,7 @@ impl fmt::Debug for MState<'_> {
             (parked, ", parked"),
             (m.claimed.load(Ordering::Relaxed), ", claimed"),
             (m.pulse.is_blocking(), ", in a section"),
-            (m.stalled.load(Ordering::Relaxed), ", stalled"),
+            (m.is_stalled(), ", stalled"),
             (m.stands_in(), ", stands in for a worker"),
         ];
         for (_, mark) in marks.into_iter().filter(|(holds, _)| *holds) {

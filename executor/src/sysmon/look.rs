@@ -1,6 +1,7 @@
 //! One look at everything, and what follows from it.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use gopark_net::delay;
@@ -18,7 +19,7 @@ use crate::m::M;
 use crate::p::P;
 use crate::primitive::must_tell_of_refusal;
 use crate::pulse::Beat;
-use crate::sched::{Sched, StallPolicy};
+use crate::sched::{Limit, Sched, StallPolicy};
 use crate::seat::Retake;
 use crate::warn::warn_later;
 
@@ -364,10 +365,13 @@ impl<'a> Monitor<'a> {
     fn retake(&mut self, at: usize, p: &P, beat: &Beat<Site>, cause: Cause) {
         let sched = self.sched;
         let patient = &mut self.patients[at];
-        if sched.is_full_of_blocked() {
+        // Jobs have a limit of their own.
+        let runs_job = patient.m.runs_job.load(Ordering::Relaxed);
+        if !runs_job && sched.is_full_of_blocked() {
             if patient.refused.replace(beat.tick) != Some(beat.tick) {
                 sched.counters().retakes_refused.add_shared(1);
             }
+            sched.say_full(Limit::Blocked);
             return;
         }
         let claims =
@@ -489,6 +493,9 @@ impl<'a> Monitor<'a> {
             return;
         }
         round.jobs = true;
+        if jobs.room() == 0 {
+            self.sched.say_full(Limit::Jobs);
+        }
         if now - self.jobs_seen < JOB_NAP {
             round.soon(JOB_NAP);
             return;

@@ -37,7 +37,7 @@
 //! | finding | action | counter |
 //! |---|---|---|
 //! | an M is stuck with a P that is needed | the P is taken, and given to another M | `retakes_*` |
-//! | the same, and `max_blocking` Ms are blocked | none | `retakes_refused` |
+//! | the same, and `max_blocked_threads` Ms are blocked | none, but the first time it is said | `retakes_refused` |
 //! | nobody has looked at the reactor for two looks | an idle M is sent there; if none is, a new one: at once while a P is idle, else after 10 ms | `pollers_recalled` |
 //! | tasks that wake each other have run for 10 ms, others wait | the chain is broken off | `slices_ended` |
 //! | Ps wait for locks, or are woken in vain, and without them as many polls are made | they are laid off for a while (`crowd.rs`) | `procs_laid_off` |
@@ -116,27 +116,30 @@ impl Sysmon {
         thread.is_some() || self.is_stopped()
     }
 
-    /// Starts the monitor, or, if it cannot be, has whoever needs it next try again. Whether it was started now.
-    pub(crate) fn start(&self, sched: Arc<Sched>) -> io::Result<bool> {
+    /// Starts the monitor, or, if it cannot be, has whoever needs it next try again.
+    pub(crate) fn start(&self, sched: Arc<Sched>) -> io::Result<()> {
         let mut slot = self.thread();
         if slot.is_some() || self.is_stopped() {
-            return Ok(false);
+            return Ok(());
         }
         let now = sched.uptime().as_millis() as u64;
         // Relaxed: it decides how often we try, no more.
         if now < self.refused_until.load(Ordering::Relaxed) {
             self.bell.nap(self.wants);
-            return Ok(false);
+            return Ok(());
         }
+        sched.monitor_is_asked_for();
+        let asker = sched.clone();
         let started = thread::Builder::new()
             .name("gopark-sysmon".into())
             .spawn(move || run(sched));
         match started {
             Ok(thread) => {
                 *slot = Some(thread);
-                Ok(true)
+                Ok(())
             }
             Err(error) => {
+                asker.monitor_was_refused();
                 self.refused_until
                     .store(now + REFUSED_PAUSE, Ordering::Relaxed);
                 self.bell.nap(self.wants);

@@ -2,7 +2,6 @@
 
 use std::panic::Location;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use super::look::{BUSY_NAP, Round};
@@ -79,7 +78,7 @@ impl Patient {
         let in_section = beat.block % 2 == 1;
         round.blocks |=
             (in_section && holds_p) || before.is_some_and(|(_, block)| block != beat.block);
-        if !self.m.stalled.load(Ordering::Relaxed) {
+        if !self.m.is_stalled() {
             self.lost = None;
         }
         // Of threads that wait nobody asks, and there may be many.

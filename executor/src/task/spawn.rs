@@ -120,7 +120,9 @@ where
 /// Closures begin in the order in which they were handed in, at most
 /// [`max_blocking`](crate::runtime::Builder::max_blocking) at a time. They come after the tasks that
 /// are due. A panic of the closure fails its handle. One that has not begun can be aborted, and is
-/// cancelled when the runtime ends; one that runs is waited for then.
+/// cancelled when the runtime ends; one that runs is waited for then. If the runtime has no thread that could run
+/// it, and the operating system refuses one for some 15 ms, it is dropped, and its handle says why:
+/// [`JoinError::is_refused`](crate::task::JoinError::is_refused).
 ///
 /// To block on the spot is cheaper: see [`block`](crate::block). What this function adds is that the
 /// calling task goes on, so that it may give up waiting, or do something else meanwhile.
