@@ -216,6 +216,8 @@ pub fn all() -> Vec<Entry> {
         timed::<wake::FanOutForeign>(),
         timed::<timers::TimeoutUnfired>(),
         timed::<timers::SleepsCpu>(),
+        timed::<timers::TimeoutsMany>(),
+        timed::<timers::SleepsMany>(),
         blocking::<block::BlockCall>(),
         blocking::<block::BlockYield>(),
         timed::<stall::StallSleep>(),

@@ -2,6 +2,7 @@
 
 use std::future::{Future, poll_fn};
 use std::io;
+use std::ops::Range;
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
@@ -75,26 +76,97 @@ impl Workload for SleepsCpu {
     };
 
     fn run<R: Rt>(rt: &R, size: usize) -> io::Result<Cost> {
-        const LONGEST: u64 = 2_000_000_000;
+        Ok(sleeps::<R>(rt, size, 0..2_000_000_000))
+    }
+}
+
+/// A million tasks that all live at once, and put three time limits of a minute around a wait for another turn, one
+/// after the other. Size: tasks.
+#[derive(Debug)]
+pub struct TimeoutsMany;
+
+impl Workload for TimeoutsMany {
+    const SPEC: Spec = Spec {
+        name: "timeouts_many",
+        group: Group::Time,
+        unit: "CPU ns/task",
+        about: "1,000,000 tasks at once, each with three limits of 1 min that are armed, then dropped; CPU time",
+        full: 1_000_000,
+        quick: 10_000,
+        rivals: &[Peer::Tokio],
+        in_go: false,
+        target: Some(Target::Ratio(0.70)),
+    };
+
+    fn run<R: Rt>(rt: &R, size: usize) -> io::Result<Cost> {
+        const MINUTE: Duration = Duration::from_secs(60);
         let before = cpu_time();
         rt.run(async move {
-            let mut random = 0x9E37_79B9_7F4A_7C15_u64;
-            let sleep = |_| {
-                // Marsaglia's xorshift: the same durations for every peer.
-                random ^= random << 13;
-                random ^= random >> 7;
-                random ^= random << 17;
-                let duration = Duration::from_nanos(random % LONGEST);
-                R::spawn(async move { R::sleep(duration).await })
+            let task = |_| {
+                R::spawn(async {
+                    for _ in 0..3 {
+                        R::timeout(MINUTE, ready_at_second_poll())
+                            .await
+                            .expect("a minute has not passed");
+                    }
+                })
             };
-            let sleeps: Vec<_> = (0..size).map(sleep).collect();
-            for sleep in sleeps {
-                R::join(sleep).await;
+            let tasks: Vec<_> = (0..size).map(task).collect();
+            for task in tasks {
+                R::join(task).await;
             }
         });
         Ok(Cost {
             spent: cpu_time() - before,
             ops: size as u64,
         })
+    }
+}
+
+/// A million tasks that sleep at once, for 2 to 3 seconds: as `sleeps_cpu`, with wheels that hold more than the
+/// caches do. Size: sleeps.
+#[derive(Debug)]
+pub struct SleepsMany;
+
+impl Workload for SleepsMany {
+    const SPEC: Spec = Spec {
+        name: "sleeps_many",
+        group: Group::Time,
+        unit: "CPU ns/sleep",
+        about: "1,000,000 tasks sleep for a random time of 2 to 3 s each; CPU time, not wall clock",
+        full: 1_000_000,
+        quick: 2_000,
+        rivals: &[Peer::Tokio],
+        in_go: false,
+        target: Some(Target::Ratio(0.70)),
+    };
+
+    fn run<R: Rt>(rt: &R, size: usize) -> io::Result<Cost> {
+        Ok(sleeps::<R>(rt, size, 2_000_000_000..3_000_000_000))
+    }
+}
+
+/// The CPU time of as many tasks that each sleep for a random time, of so many nanoseconds.
+fn sleeps<R: Rt>(rt: &R, size: usize, nanos: Range<u64>) -> Cost {
+    let before = cpu_time();
+    rt.run(async move {
+        let mut random = 0x9E37_79B9_7F4A_7C15_u64;
+        let sleep = |_| {
+            // Marsaglia's xorshift: the same durations for every peer.
+            random ^= random << 13;
+            random ^= random >> 7;
+            random ^= random << 17;
+            let span = nanos.end - nanos.start;
+            let duration = Duration::from_nanos(nanos.start + random % span);
+            R::spawn(async move { R::sleep(duration).await })
+        };
+        let sleeps: Vec<_> = (0..size).map(sleep).collect();
+        for sleep in sleeps {
+            R::join(sleep).await;
+        }
+    });
+    Cost {
+        spent: cpu_time() - before,
+        ops: size as u64,
     }
 }
