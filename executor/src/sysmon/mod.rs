@@ -172,9 +172,11 @@ pub(crate) struct Verdict {
     pub(crate) cause: Cause,
     /// Whether the P was taken.
     pub(crate) handed_over: bool,
-    /// How long the poll had computed when this was left, and the clocks of its thread then.
-    pub(crate) computed: Duration,
+    /// The clocks of its thread at some time in the poll, when that was since it was first seen, and how long it had
+    /// computed until then. What else it did before is not known.
     pub(crate) clocks: Clocks,
+    pub(crate) clocks_after: Duration,
+    pub(crate) computed: Duration,
 }
 
 /// How long a thread has computed and how long it has waited for a processor, as far as the system says.
@@ -211,13 +213,17 @@ impl Verdict {
     /// processor, which is nobody's fault here.
     pub(crate) fn cause_after(&self, held: Duration, now: Clocks) -> Option<Cause> {
         let (computed, starved) = now.since(self.clocks);
+        let known = held.saturating_sub(self.clocks_after);
+        let asleep = known.saturating_sub(computed + starved);
         let computed = self.computed + computed;
-        let own = held.saturating_sub(starved);
-        let asleep = own.saturating_sub(computed);
         let cause = match now.cpu {
             None => self.cause,
             Some(_) if asleep > computed => Cause::OffCpu,
             Some(_) => Cause::Computing,
+        };
+        let own = match now.cpu {
+            None => held,
+            Some(_) => asleep + computed,
         };
         (own >= watch::SLICE).then_some(cause)
     }
@@ -319,6 +325,7 @@ mod tests {
             handed_over: true,
             computed: MS,
             clocks: clocks(100, 1_000),
+            clocks_after: MS,
         };
         let after = |held: u32, now| verdict.cause_after(held * MS, now);
         // It slept for 13 ms; waited for 12 of 14; computed for 11 of 14, whatever it seemed at first; did some of each.

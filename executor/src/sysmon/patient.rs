@@ -35,7 +35,7 @@ pub(super) struct Patient {
     pub(super) judged: Option<u32>,
     pub(super) refused: Option<u32>,
     /// The poll in which its thread was seen to do nothing, how long it had computed then, and its clocks.
-    pub(super) dozed: Option<(u32, Duration, Clocks)>,
+    pub(super) dozed: Option<(u32, Duration, Clocks, Duration)>,
     /// Pulse and thread clock at the last look.
     pub(super) beat: Option<(u32, u32)>,
     pub(super) cpu: Option<Duration>,
@@ -113,7 +113,8 @@ impl Patient {
     pub(super) fn note_doze(&mut self, tick: u32) {
         let dozes = self.watch.is_long() && self.watch.cause() == Cause::OffCpu;
         if dozes && self.dozed.is_none_or(|(at, ..)| at != tick) {
-            self.dozed = Some((tick, self.watch.computed(), Clocks::of(&self.m.probe)));
+            let clocks = Clocks::of(&self.m.probe);
+            self.dozed = Some((tick, self.watch.computed(), clocks, self.watch.duration()));
         }
     }
 
@@ -155,9 +156,13 @@ impl Patient {
             return;
         }
         self.judged = Some(beat.tick);
-        let (computed, clocks) = match self.dozed {
-            Some((tick, computed, clocks)) if tick == beat.tick => (computed, clocks),
-            _ => (self.watch.computed(), Clocks::of(&self.m.probe)),
+        let (computed, clocks, clocks_after) = match self.dozed {
+            Some((tick, computed, clocks, after)) if tick == beat.tick => (computed, clocks, after),
+            _ => (
+                self.watch.computed(),
+                Clocks::of(&self.m.probe),
+                self.watch.duration(),
+            ),
         };
         let verdict = Verdict {
             culprit,
@@ -166,6 +171,7 @@ impl Patient {
             handed_over: lost.is_some(),
             computed,
             clocks,
+            clocks_after,
         };
         sched.leave_verdict(&self.m, verdict);
     }

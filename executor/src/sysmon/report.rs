@@ -95,6 +95,7 @@ mod tests {
             handed_over: true,
             computed: Duration::ZERO,
             clocks: Clocks::default(),
+            clocks_after: Duration::ZERO,
         };
         let held = Duration::from_millis(212);
         let text = |verdict: &Verdict, goes_on| {
