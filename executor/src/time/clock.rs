@@ -37,6 +37,9 @@ struct Inner {
     changed: OnceLock<Box<dyn Fn() + Send + Sync>>,
 }
 
+// `changed` wakes a thread, and what it panics with leaves the hands as they were set.
+impl std::panic::RefUnwindSafe for Inner {}
+
 /// What a clock shows that is not REAL: `at`, plus the time since `since` unless it stands still.
 #[derive(Clone, Copy)]
 struct Hands {
