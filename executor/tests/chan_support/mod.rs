@@ -30,6 +30,19 @@ pub(crate) fn channel<T>(capacity: usize) -> (gopark::chan::Sender<T>, gopark::c
     }
 }
 
+/// Of `counts`, each is about the mean: chi-square with `counts - 1` degrees of freedom, and a bound that
+/// luck passes less than once in a million.
+pub(crate) fn about_equal(counts: &[u32]) {
+    let mean = f64::from(counts.iter().sum::<u32>()) / counts.len() as f64;
+    let square = |count: &u32| (f64::from(*count) - mean).powi(2) / mean;
+    let chi: f64 = counts.iter().map(square).sum();
+    let freedom = (counts.len() - 1) as f64;
+    assert!(
+        chi < freedom + 6.0 * (2.0 * freedom).sqrt() + 20.0,
+        "{chi}: {counts:?}"
+    );
+}
+
 /// Counts its wakes.
 #[derive(Default, Debug)]
 pub(crate) struct Wakes(AtomicUsize);

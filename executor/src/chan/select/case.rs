@@ -25,9 +25,15 @@ use super::super::state::{NotReceived, NotSent};
 /// `lock` must be the same for all of a case's life, and guard what `try_commit` and `enqueue` touch. A node
 /// that `enqueue` links must stay linked at most until `unlink` returns.
 pub unsafe trait Case {
-    /// The lock; None if the case has none, being no operation on a channel.
+    /// The lock; None if the case has none, being no operation on a channel, or off.
     #[doc(hidden)]
     fn lock(&self) -> Option<&RawLock>;
+
+    /// Whether it is a future, which has to be polled.
+    #[doc(hidden)]
+    fn is_future(&self) -> bool {
+        false
+    }
 
     /// Whether it is seen at a glance that the case could not commit: its lock is among those that this thread is
     /// inside of, and what that guards says so. False decides nothing.

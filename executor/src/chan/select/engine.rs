@@ -8,7 +8,8 @@
 //!    them at once, which costs it two stores, and if no case can commit, that is it.)
 //! 2. All locks are taken, in the order of their addresses. In random order each channel's case is tried
 //!    once more. If none is ready and there is a default, that is it: at this one instant nothing was.
-//! 3. Else all cases are queued, and only then are the locks given back.
+//! 3. Else all cases are queued, and only then are the locks given back. Cases of one channel are queued in
+//!    random order, for a peer serves the first; so what waits has the same chances as what is ready.
 //!
 //! A peer that finds one of the queued nodes fires the operation by one exchange, so one case commits
 //! (`op.rs`). The next poll takes what was fired, and withdraws the others one lock at a time. A poll
@@ -17,6 +18,8 @@
 //!
 //! Two selects that face each other take their locks in one order, so they do not wait for each other;
 //! and who is in step 2 is in no queue, so only who waits can be fired (Go's argument, `select.go`).
+//!
+//! Each step goes over the cases once, and the locks are sorted; so n cases cost n log n. Up to 64 fit on the stack.
 
 use std::future::Future;
 use std::marker::{PhantomData, PhantomPinned};
@@ -28,14 +31,17 @@ use std::task::{Context, Poll, Waker, ready};
 use gopark_net::note::{self, WaitReason};
 
 use super::super::core::wake_all;
-use super::super::lock::{Everywhere, PLACES};
+use super::super::lock::{Everywhere, PLACES, RawLock};
 use super::super::op::Op;
 use super::case::Case;
-use super::locks::Locks;
-use super::order::Order;
+use super::locks::{Locks, Room};
+use super::order::{Numbers, Order};
 
-/// The most cases of one select.
-pub(super) const MAX_CASES: usize = 64;
+/// A select of up to so many cases allocates nothing.
+pub(super) const INLINE: usize = 64;
+
+/// The most cases of one select: an operation keeps the number of its case in 24 bits (`op.rs`).
+const MAX_CASES: usize = (1 << 24) - 1;
 
 /// What a select chose: the number of a case, or this for the default.
 pub(super) const DEFAULT: usize = usize::MAX;
@@ -153,11 +159,10 @@ impl<C: Cases, S> Selecting<'_, C, S> {
     }
 
     fn has_futures(&mut self) -> bool {
-        let is_future = |case: &Raw| case.get().lock().is_none();
-        self.cases.raw().iter().any(is_future)
+        self.cases.raw().iter().any(|case| case.get().is_future())
     }
 
-    fn order(&mut self) -> Order {
+    fn order<L: Numbers>(&mut self) -> Order<L> {
         Order::new(self.cases.raw().len(), self.biased)
     }
 
@@ -173,16 +178,15 @@ impl<C: Cases, S> Selecting<'_, C, S> {
 
     /// One round; Pending after step 3.
     fn round(&mut self, cx: &mut Context<'_>, wakers: &mut Vec<Waker>) -> Poll<usize> {
-        if !self.has_default {
-            for index in self.order() {
-                // SAFETY: (1) in a round no node is linked.
-                if unsafe { self.case(index).try_alone(cx, wakers) } {
-                    return Poll::Ready(index);
-                }
-            }
+        let count = self.cases.raw().len();
+        if count > INLINE {
+            return self.round_over::<Vec<*const RawLock>>(cx, wakers);
         }
-        if self.cases.raw().len() <= PLACES {
-            self.round_at_once::<PLACES>(cx, wakers)
+        if let Some(index) = self.try_each_alone::<[u8; INLINE]>(cx, wakers) {
+            return Poll::Ready(index);
+        }
+        if count <= PLACES {
+            self.round_at_once::<[*const RawLock; PLACES]>(cx, wakers)
         } else {
             self.round_of_many(cx, wakers)
         }
@@ -191,24 +195,57 @@ impl<C: Cases, S> Selecting<'_, C, S> {
     /// Apart, for the room that it takes up on the stack.
     #[inline(never)]
     fn round_of_many(&mut self, cx: &mut Context<'_>, wakers: &mut Vec<Waker>) -> Poll<usize> {
-        self.round_at_once::<MAX_CASES>(cx, wakers)
+        self.round_at_once::<[*const RawLock; INLINE]>(cx, wakers)
     }
 
-    /// The rest of it, for up to `N` cases.
-    #[inline]
-    fn round_at_once<const N: usize>(
+    /// A whole round, with room that is allocated.
+    #[cold]
+    #[inline(never)]
+    fn round_over<R: Room>(
         &mut self,
         cx: &mut Context<'_>,
         wakers: &mut Vec<Waker>,
     ) -> Poll<usize> {
-        let mut locks = Locks::<N>::new();
+        match self.try_each_alone::<R::Numbers>(cx, wakers) {
+            Some(index) => Poll::Ready(index),
+            None => self.round_at_once::<R>(cx, wakers),
+        }
+    }
+
+    /// Step 1.
+    #[inline]
+    fn try_each_alone<L: Numbers>(
+        &mut self,
+        cx: &mut Context<'_>,
+        wakers: &mut Vec<Waker>,
+    ) -> Option<usize> {
+        if self.has_default {
+            return None;
+        }
+        for index in self.order::<L>() {
+            // SAFETY: (1) in a round no node is linked.
+            if unsafe { self.case(index).try_alone(cx, wakers) } {
+                return Some(index);
+            }
+        }
+        None
+    }
+
+    /// Steps 2 and 3.
+    #[inline]
+    fn round_at_once<R: Room>(
+        &mut self,
+        cx: &mut Context<'_>,
+        wakers: &mut Vec<Waker>,
+    ) -> Poll<usize> {
+        let mut locks = Locks::<R>::new(self.cases.raw().len());
         locks.find(self.cases.raw());
         // With a default, a channel's turn comes when all are locked.
         if self.has_default && locks.are_fewer_than_cases() {
-            for index in self.order() {
+            for index in self.order::<R::Numbers>() {
                 let case = self.case(index);
                 // SAFETY: (1) in a round no node is linked.
-                if case.lock().is_none() && unsafe { case.try_alone(cx, wakers) } {
+                if case.is_future() && unsafe { case.try_alone(cx, wakers) } {
                     return Poll::Ready(index);
                 }
             }
@@ -217,7 +254,7 @@ impl<C: Cases, S> Selecting<'_, C, S> {
         let waker = (!self.has_default).then(|| cx.waker().clone());
         // SAFETY: (1) the cases, which have the locks, are borrowed for longer than this.
         unsafe { locks.take() };
-        for index in self.order() {
+        for index in self.order::<R::Numbers>() {
             // SAFETY: (1) all locks are held; (2) in a round no node is linked.
             if unsafe { self.case(index).try_commit(wakers) } {
                 // SAFETY: (1) taken above.
@@ -231,15 +268,34 @@ impl<C: Cases, S> Selecting<'_, C, S> {
             return Poll::Ready(DEFAULT);
         };
         self.op.begin(waker);
-        let op = &raw const self.op;
-        for (index, case) in self.cases.raw().iter_mut().enumerate() {
-            // SAFETY: (1) all locks are held; (2) we are pinned, and drop unlinks all nodes before the
-            // operation goes.
-            unsafe { case.pin().enqueue(op, index as u32, wakers) };
+        if locks.are_fewer_than_cases() {
+            // Of those that wait at one channel the first is served, so each must be as likely to be that.
+            for index in self.order::<R::Numbers>() {
+                // SAFETY: (1) all locks are held; (2) the operation waits.
+                unsafe { self.enqueue(index, wakers) };
+            }
+        } else {
+            for index in 0..self.cases.raw().len() {
+                // SAFETY: (1) all locks are held; (2) the operation waits.
+                unsafe { self.enqueue(index, wakers) };
+            }
         }
         // SAFETY: (1) taken above.
         unsafe { locks.release() };
         Poll::Pending
+    }
+
+    /// Queues a case.
+    ///
+    /// # Safety
+    ///
+    /// All locks must be held, and the operation wait.
+    #[inline]
+    unsafe fn enqueue(&mut self, index: usize, wakers: &mut Vec<Waker>) {
+        let op = &raw const self.op;
+        // SAFETY: (1) the caller's promise; (2) we are pinned, and drop unlinks all nodes before the operation
+        // goes.
+        unsafe { self.case(index).enqueue(op, index as u32, wakers) };
     }
 
     /// Deals with what was fired, if it was, and takes all nodes back. Gives the case that was fired and

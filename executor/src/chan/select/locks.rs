@@ -5,25 +5,61 @@ use std::mem;
 use std::ptr;
 
 use super::super::lock::{Entry, PLACES, RawLock};
-use super::engine::Raw;
+use super::engine::{INLINE, Raw};
+use super::order::Numbers;
 
-/// The locks of up to `N` cases, in their order.
-pub(super) struct Locks<const N: usize> {
-    locks: [*const RawLock; N],
+/// Where the locks of a select are listed.
+pub(super) trait Room: AsRef<[*const RawLock]> + AsMut<[*const RawLock]> {
+    /// What an order of as many cases is made of.
+    type Numbers: Numbers;
+
+    /// Whether it is for so few that each is put in its place as it comes.
+    const IS_SMALL: bool;
+
+    /// Room for those of `count` cases.
+    fn of(count: usize) -> Self;
+}
+
+impl<const N: usize> Room for [*const RawLock; N] {
+    type Numbers = [u8; INLINE];
+
+    const IS_SMALL: bool = N <= PLACES;
+
+    #[inline]
+    fn of(count: usize) -> Self {
+        debug_assert!(count <= N);
+        [ptr::null(); N]
+    }
+}
+
+/// For any number.
+impl Room for Vec<*const RawLock> {
+    type Numbers = Vec<u32>;
+
+    const IS_SMALL: bool = false;
+
+    fn of(count: usize) -> Self {
+        vec![ptr::null(); count]
+    }
+}
+
+/// The locks of some cases, in their order.
+pub(super) struct Locks<R> {
+    locks: R,
     len: usize,
     cases: usize,
     /// How the first were taken. The others were all taken the same way.
     entries: [Entry; PLACES],
 }
 
-impl<const N: usize> Locks<N> {
-    /// None yet.
+impl<R: Room> Locks<R> {
+    /// None yet, of `cases`.
     #[inline]
-    pub(super) fn new() -> Self {
+    pub(super) fn new(cases: usize) -> Self {
         Self {
-            locks: [ptr::null(); N],
+            locks: R::of(cases),
             len: 0,
-            cases: 0,
+            cases,
             entries: [const { Entry::SHARED }; PLACES],
         }
     }
@@ -31,9 +67,8 @@ impl<const N: usize> Locks<N> {
     /// Finds those of the cases. Where they stay: a copy of what was just written waits for the writes.
     #[inline]
     pub(super) fn find(&mut self, cases: &[Raw]) {
-        self.cases = cases.len();
         let all = cases.iter().filter_map(|case| case.get().lock());
-        if N <= PLACES {
+        if R::IS_SMALL {
             all.for_each(|lock| self.insert(lock));
         } else {
             all.for_each(|lock| self.push(lock));
@@ -49,28 +84,29 @@ impl<const N: usize> Locks<N> {
 
     #[inline]
     fn push(&mut self, lock: *const RawLock) {
-        self.locks[self.len] = lock;
+        self.locks.as_mut()[self.len] = lock;
         self.len += 1;
     }
 
     /// Puts a lock in its place, unless it is there; for few.
     #[inline]
     fn insert(&mut self, lock: *const RawLock) {
-        if self.locks[..self.len].contains(&lock) {
+        let locks = self.locks.as_mut();
+        if locks[..self.len].contains(&lock) {
             return;
         }
         let mut at = self.len;
-        while at > 0 && self.locks[at - 1] > lock {
-            self.locks[at] = self.locks[at - 1];
+        while at > 0 && locks[at - 1] > lock {
+            locks[at] = locks[at - 1];
             at -= 1;
         }
-        self.locks[at] = lock;
+        locks[at] = lock;
         self.len += 1;
     }
 
     /// The same for all that were pushed.
     fn sort(&mut self) {
-        let locks = &mut self.locks[..self.len];
+        let locks = &mut self.locks.as_mut()[..self.len];
         locks.sort_unstable();
         let mut len = 0;
         for at in 0..locks.len() {
@@ -89,7 +125,7 @@ impl<const N: usize> Locks<N> {
     /// The cases must live until then.
     #[inline]
     pub(super) unsafe fn take(&mut self) {
-        for (at, &lock) in self.locks[..self.len].iter().enumerate() {
+        for (at, &lock) in self.locks.as_ref()[..self.len].iter().enumerate() {
             // SAFETY: (1) it is that of a case, which lives, says the caller.
             let entry = unsafe { &*lock }.acquire(at);
             if at < PLACES {
@@ -105,7 +141,7 @@ impl<const N: usize> Locks<N> {
     /// They must have been taken by `take`.
     #[inline]
     pub(super) unsafe fn release(&mut self) {
-        for (at, &lock) in self.locks[..self.len].iter().enumerate() {
+        for (at, &lock) in self.locks.as_ref()[..self.len].iter().enumerate() {
             let entry = self.entries.get_mut(at);
             let entry = entry.map_or(Entry::SHARED, |entry| mem::replace(entry, Entry::SHARED));
             // SAFETY: (1) the promise of who called `take`.

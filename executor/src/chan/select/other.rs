@@ -43,6 +43,10 @@ unsafe impl<F: Future> Case for FutureCase<F> {
         None
     }
 
+    fn is_future(&self) -> bool {
+        true
+    }
+
     fn is_plainly_unready(&self, _: &Everywhere) -> bool {
         false // only its poll tells
     }
@@ -78,13 +82,13 @@ unsafe impl<F: Future> Case for FutureCase<F> {
     }
 }
 
-/// A case whose condition may be false: then it is never ready.
+/// A case that may be off, for its condition is false or its pattern did not match: then it is never ready.
 impl<C: TakeOutput> TakeOutput for Option<C> {
     type Output = C::Output;
 
     fn take_output(self: Pin<&mut Self>) -> C::Output {
         self.as_pin_mut()
-            .expect("a case that is never ready is not chosen")
+            .expect("a case that is off is not chosen")
             .take_output()
     }
 }
@@ -92,8 +96,11 @@ impl<C: TakeOutput> TakeOutput for Option<C> {
 // SAFETY: as for the case within; None has no lock and no node.
 unsafe impl<C: Case> Case for Option<C> {
     fn lock(&self) -> Option<&RawLock> {
-        // Without an operation it is polled as a future.
         self.as_ref().and_then(C::lock)
+    }
+
+    fn is_future(&self) -> bool {
+        self.as_ref().is_some_and(C::is_future)
     }
 
     fn is_plainly_unready(&self, everywhere: &Everywhere) -> bool {
