@@ -3,7 +3,7 @@
 //! Depend on `gopark`, which re-exports both; this package is its implementation detail and has no
 //! dependency itself, so that one attribute does not cost a service the build of a Rust parser.
 //!
-//! `select.rs` is `select!`. `item.rs` takes the annotated function apart, `args.rs` reads what stands in the attribute,
+//! `select/` is `select!`. `item.rs` takes the annotated function apart, `args.rs` reads what stands in the attribute,
 //! `expand.rs` writes the result, and `diagnostic.rs` turns what was wrong into compiler errors.
 //! Nothing here understands expressions or types: their tokens are moved, never changed, so that
 //! the compiler's messages about them point at the user's code.

@@ -20,28 +20,53 @@
 /// ```
 ///
 /// An arm is `pattern = operation => body`, or `pattern = operation, if condition => body`, or `default =>
-/// body`; commas after blocks may be left out.
+/// body`, or `else => body`; commas after blocks may be left out.
 ///
 /// - *Operations* are [`recv`](crate::chan::Receiver::recv), [`send`](crate::chan::Sender::send),
 ///   [`send_opt`](crate::chan::Sender::send_opt) and [`reserve`](crate::chan::Sender::reserve) of channels; a
 ///   [`Receiver`](crate::chan::Receiver) itself, such as the one that [`after`](crate::chan::after) returns;
 ///   and any other future: a `JoinHandle` (by `&mut` to keep it), a lock, a sleep. The output of a future
 ///   is never lost: it is polled only while no channel could commit.
-/// - All operations are evaluated once, up front, in the order in which they stand. Of those that lose,
-///   values to be sent are dropped, before the body runs; `send_opt` leaves them where they were.
-/// - Of several that are ready one is chosen at random, each with the same chance; after `biased;` as
-///   first line, the first.
+/// - All operations are evaluated once, up front, in the order in which they stand. All of them are dropped
+///   before a body or the default runs, with what they borrowed; of those that lose, values to be sent are
+///   dropped, too, but `send_opt` leaves them where they were.
+/// - Of several that are ready one is chosen at random, each with the same chance, also if they are waited
+///   for at one channel; after `biased;` as first line, the first.
 /// - With a `default` it does not wait: the default is chosen if at one instant none of the channels'
 ///   operations was ready.
 /// - A case whose condition is false is never ready, and its operation is not evaluated.
-/// - Patterns must match whatever the operation gives; see below. Up to 64 cases. Without any it waits for
-///   ever.
+/// - A pattern that does not match turns its arm off until the select ends; see below. With `else` it ends
+///   once all arms are off, by their patterns or their conditions.
+/// - Up to 64 cases; [`Select`](crate::chan::Select) takes more. Without any it waits for ever.
 ///
 /// # Choosing by what was received
 ///
-/// When a pattern could be looked at, its operation has happened: the message is out of the channel, or the
-/// value is sent. To go on with the other cases, as tokio's `select!` does, would lose it. So the body says what
-/// becomes of each, and a condition turns off what has ended:
+/// When a pattern is looked at, its operation has happened: the message is out of the channel, or the
+/// value is sent. If it does not match, what the operation gave is dropped, its arm is off, and the others are
+/// waited for:
+///
+/// ```
+/// use gopark::task::JoinSet;
+///
+/// gopark::block_on(async {
+///     let mut tasks: JoinSet<u32> = (1..4).map(|n| async move { n * n }).collect();
+///     let mut sum = 0;
+///     loop {
+///         gopark::select! {
+///             Some(square) = tasks.join_next() => sum += square.unwrap(),
+///             else => break,
+///         }
+///     }
+///     assert_eq!(sum, 14);
+/// });
+/// ```
+///
+/// A pattern may leave something out where the select cannot run out of arms unnoticed: beside an `else`, a
+/// default, or an arm without a condition whose pattern is a name or `_`. Elsewhere it is a compile error.
+///
+/// An end, such as a `None` or an `Err`, is no loss. Messages are: `Ok(Stop) =
+/// commands.recv()` drops every other command. Then the body says what becomes of each, and a condition turns
+/// off what has ended:
 ///
 /// ```
 /// use gopark::chan;

@@ -222,13 +222,9 @@ impl<C: Cases, S> Selecting<'_, C, S> {
         if self.has_default {
             return None;
         }
-        for index in self.order::<L>() {
-            // SAFETY: (1) in a round no node is linked.
-            if unsafe { self.case(index).try_alone(cx, wakers) } {
-                return Some(index);
-            }
-        }
-        None
+        // SAFETY: (1) in a round no node is linked.
+        self.order::<L>()
+            .find(|&index| unsafe { self.case(index).try_alone(cx, wakers) })
     }
 
     /// Steps 2 and 3.

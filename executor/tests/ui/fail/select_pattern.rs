@@ -1,8 +1,12 @@
-//! A pattern must match whatever the operation gives.
+//! A pattern must match whatever the operation gives, where nothing is left to wait for.
+
+enum Command {
+    Stop,
+    Go,
+}
 
 fn main() {
-    let (_tx, rx) = gopark::chan::bounded::<u8>(1);
     let _: u8 = gopark::select_blocking! {
-        Ok(value) = rx.recv() => value,
+        Command::Stop = std::future::ready(Command::Go) => 0,
     };
 }
