@@ -22,6 +22,7 @@ const SIZE: usize = if cfg!(debug_assertions) {
 };
 
 /// That much in a future.
+#[allow(clippy::manual_async_fn, reason = "the type says that it is Send")]
 fn big() -> impl Future<Output = u8> + Send {
     async {
         let mut bytes = [0_u8; SIZE];
@@ -164,6 +165,7 @@ fn member_closure() -> impl FnOnce() -> Result<(), u8> + Send {
 }
 
 /// A member of a group.
+#[allow(clippy::manual_async_fn, reason = "the type says that it is Send")]
 fn member() -> impl Future<Output = Result<(), u8>> + Send {
     async { Err(big().await) }
 }
