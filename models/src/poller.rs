@@ -1,5 +1,6 @@
-//! Models of `executor/src/sched/{netpoll,timers}.rs`: "the timer-against-poller race", with the real
-//! `Idle`. The timers are the one word of each set that the race is about: its earliest tick.
+//! Models of `executor/src/sched/{netpoll,timers,procs,duty,park}.rs`: "the timer-against-poller race" and "the
+//! duty race", with the real `Idle`. The timers are the one word of each set that the races are about: its earliest
+//! tick. The steps have the names that they have there.
 
 #[cfg(test)]
 mod tests {
@@ -14,6 +15,7 @@ mod tests {
     const NEVER: u64 = u64::MAX;
 
     struct Sched {
+        procs: usize,
         idle: Idle,
         /// The earliest tick of two sets of timers, as `Timers::next` gives it.
         next: [AtomicU64; 2],
@@ -26,8 +28,13 @@ mod tests {
 
     impl Sched {
         fn new() -> Arc<Self> {
+            Self::with_procs(1)
+        }
+
+        fn with_procs(procs: usize) -> Arc<Self> {
             Arc::new(Self {
-                idle: Idle::new(1),
+                procs,
+                idle: Idle::new(procs),
                 next: [AtomicU64::new(NEVER), AtomicU64::new(NEVER)],
                 poll_until: AtomicU64::new(0),
                 notified: AtomicBool::new(false),
@@ -76,9 +83,43 @@ mod tests {
         }
 
         fn ensure_poller(&self) {
-            if !self.idle.view().has_poller() && self.idle.take(0).is_some() {
+            if !self.idle.view().has_poller() {
                 self.started.fetch_add(1, Ordering::Relaxed);
             }
+        }
+
+        /// `procs.rs`: the one place where a P becomes idle.
+        fn make_idle(&self, index: usize) {
+            self.idle.park(index, false);
+            // `publish_timers`.
+            let next = self.next[index].load(Ordering::Relaxed);
+            if next != NEVER {
+                self.timer_left_behind(next);
+            }
+        }
+
+        fn is_all_idle(&self) -> bool {
+            self.idle.view().idle() >= self.procs
+        }
+
+        /// `duty.rs`.
+        fn pass_to_any_holder(&self) {
+            if self.is_all_idle() {
+                self.ensure_poller();
+            }
+        }
+
+        /// `park.rs`: the end of `park` for a thread inside `block_on`, which has made its P idle.
+        fn park_root(&self) {
+            if self.is_all_idle() && self.idle.become_poller() {
+                return;
+            }
+            self.pass_to_any_holder();
+        }
+
+        /// Whether somebody is the poller, or on the way to be.
+        fn is_attended(&self) -> bool {
+            self.idle.view().has_poller() || self.started.load(Ordering::Relaxed) > 0
         }
 
         fn is_notified(&self) -> bool {
@@ -202,6 +243,84 @@ mod tests {
                 may_jump || sched.is_notified(),
                 "the clock stands still for ever"
             );
+        });
+    }
+
+    /// An M makes its P idle, takes another for a task that came meanwhile, and leaves that one, too. The poller, which
+    /// goes to sleep at the same time, does not sleep past the timer of the first.
+    #[test]
+    fn the_poller_does_not_sleep_past_a_timer_of_a_p_that_was_exchanged() {
+        check(3, || {
+            let sched = Sched::with_procs(2);
+            let (other, own) = (sched.idle.take(0).unwrap(), sched.idle.take(1).unwrap());
+            sched.make_idle(other);
+            assert!(sched.idle.become_poller());
+            let m = spawn(&sched, move |sched| {
+                sched.arm(own, 5);
+                sched.make_idle(own);
+                if let Some(taken) = sched.idle.take_for_wake() {
+                    assert!(!sched.idle.stop_spinning() || sched.idle.view().spinning() == 0);
+                    sched.make_idle(taken);
+                }
+            });
+            let until = sched.publish_poll_until();
+            m.join().unwrap();
+            assert!(until <= 5 || sched.is_notified(), "asleep until {until}");
+        });
+    }
+
+    /// "The duty race": the poller gets up without a P, as the only P that is held becomes idle, by one who blocks. One
+    /// of the two sees to a successor.
+    #[test]
+    fn a_poller_that_gets_up_as_the_last_p_is_parked_has_a_successor() {
+        check(3, || {
+            let sched = Sched::new();
+            let p = sched.idle.take(0).unwrap();
+            assert!(sched.idle.become_poller());
+            let holder = spawn(&sched, move |sched| {
+                sched.make_idle(p);
+                // `hand_over`.
+                sched.ensure_poller();
+            });
+            sched.idle.resign_poller();
+            sched.pass_to_any_holder();
+            holder.join().unwrap();
+            assert!(sched.is_attended());
+        });
+    }
+
+    /// The same as the holder parks, inside `block_on`.
+    #[test]
+    fn a_poller_that_gets_up_as_the_last_root_parks_has_a_successor() {
+        check(3, || {
+            let sched = Sched::new();
+            let p = sched.idle.take(0).unwrap();
+            assert!(sched.idle.become_poller());
+            let holder = spawn(&sched, move |sched| {
+                sched.make_idle(p);
+                sched.park_root();
+            });
+            sched.idle.resign_poller();
+            sched.pass_to_any_holder();
+            holder.join().unwrap();
+            assert!(sched.is_attended());
+        });
+    }
+
+    /// Two threads inside `block_on` park at once, and each could leave it to the other.
+    #[test]
+    fn of_two_roots_that_park_at_once_one_becomes_the_poller() {
+        check(3, || {
+            let sched = Sched::with_procs(2);
+            let (first, second) = (sched.idle.take(0).unwrap(), sched.idle.take(1).unwrap());
+            let other = spawn(&sched, move |sched| {
+                sched.make_idle(first);
+                sched.park_root();
+            });
+            sched.make_idle(second);
+            sched.park_root();
+            other.join().unwrap();
+            assert!(sched.is_attended());
         });
     }
 }
