@@ -49,6 +49,33 @@ fn a_task_that_finds_no_processor_after_its_section_goes_on_without() {
 }
 
 /// One processor alone, or two, of those runtimes on which a task waits for a processor.
+/// A task that blocks, in a section, after a `block_on` in that section has given it its processor back.
+#[test]
+fn a_section_that_goes_on_after_a_block_on_in_it_loses_its_processor_still() {
+    let _alarm = alarm();
+    let runtimes = [StallPolicy::Off, StallPolicy::HandOff].map(|policy| with_policy(1, policy));
+    for runtime in runtimes.into_iter().chain(strict()) {
+        let (gate, slept) = (Gate::default(), Gate::default());
+        let (opens, theirs) = (gate.clone(), slept.clone());
+        let opener = runtime.spawn(async move {
+            gopark::block(|| theirs.pass());
+            opens.open();
+        });
+        let blocker = runtime.spawn(async move {
+            gopark::block(|| {
+                // Long enough for the monitor to find nothing more to see.
+                gopark::block_on(gopark::time::sleep(Duration::from_millis(100)));
+                slept.open();
+                gate.pass();
+            });
+        });
+        runtime.block_on(async {
+            blocker.await.unwrap();
+            opener.await.unwrap();
+        });
+    }
+}
+
 fn strict() -> [Runtime; 3] {
     let strict = |procs| {
         Builder::new_multi_thread()

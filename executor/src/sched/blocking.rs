@@ -59,7 +59,7 @@ pub(crate) fn block_eager<R>(f: impl FnOnce() -> R) -> R {
         return block(f);
     }
     let _section = Section { m };
-    let _blocked = Blocked::begin(m);
+    let _blocked = Blocked::begin_in(m, false);
     f()
 }
 
@@ -89,10 +89,16 @@ pub(super) struct Blocked<'a> {
     /// False if the M had no P to give up: a frame below blocks already, and takes one again.
     had_p: bool,
     was_away: bool,
+    /// A section of a frame below goes on afterwards, with the P.
+    in_section: bool,
 }
 
 impl<'a> Blocked<'a> {
     pub(super) fn begin(m: &'a M) -> Self {
+        Self::begin_in(m, m.pulse.is_blocking())
+    }
+
+    fn begin_in(m: &'a M, in_section: bool) -> Self {
         let sched = m.sched();
         sched.blocked_ms.fetch_add(1, Ordering::Relaxed);
         delay::here("Blocked: about to give up its P");
@@ -101,7 +107,12 @@ impl<'a> Blocked<'a> {
         let was_away = m.set_away(true);
         sched.handoff(m);
         sched.sweep_if_closing();
-        Self { m, had_p, was_away }
+        Self {
+            m,
+            had_p,
+            was_away,
+            in_section,
+        }
     }
 }
 
@@ -114,6 +125,10 @@ impl Drop for Blocked<'_> {
             sched.come_back(m);
         }
         m.set_away(self.was_away);
+        // A section that goes on with a P is one that begins, for a monitor that fell asleep meanwhile.
+        if self.in_section && sched.sysmon.bell.is_wanted(Wants::BLOCK) {
+            sched.ring();
+        }
     }
 }
 

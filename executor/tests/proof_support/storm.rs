@@ -96,7 +96,7 @@ fn watch(seed: u64) -> ! {
         } else if since.elapsed() > PATIENCE {
             eprintln!("nothing has happened for {PATIENCE:?}; GOPARK_STRESS_SEED={seed}");
             for handle in LIVING.lock().unwrap().iter().flatten() {
-                eprintln!("{:#?}", handle.metrics());
+                eprintln!("{handle:#?}\n{:#?}", handle.metrics());
                 for task in handle.tasks() {
                     eprintln!("{task}");
                 }

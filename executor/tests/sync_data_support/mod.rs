@@ -37,9 +37,16 @@ pub(crate) fn poll_with<F: Future + ?Sized>(future: Pin<&mut F>, waker: &Waker) 
     future.poll(&mut Context::from_waker(waker))
 }
 
+struct Nobody;
+
+impl Wake for Nobody {
+    fn wake(self: Arc<Self>) {}
+}
+
 /// Polls once with a waker that does nothing.
 pub(crate) fn poll<F: Future + ?Sized>(future: Pin<&mut F>) -> Poll<F::Output> {
-    poll_with(future, Waker::noop())
+    // Not `Waker::noop`: one that cannot wake is never refused for a spent budget.
+    poll_with(future, &Waker::from(Arc::new(Nobody)))
 }
 
 /// Whether `f` panicked.
