@@ -23,7 +23,7 @@
 //! 2. Between two calls of [`begin_poll`] the budget only falls, except that a [`Budgeted`] without
 //!    progress puts back the unit that it took, and by 3.
 //! 3. *No livelock.* A poll that goes on although it was refused, for there is an executor or a combinator in
-//!    it that polls again because it was woken, gets a new budget after [`REFUSALS`] refusals. Each of those
+//!    it that polls again because it was woken, gets a new budget after `REFUSALS` refusals. Each of those
 //!    answers one poll of a leaf, so of all that such a poll asks for it gets about half.
 //! 4. Who asks with a waker that wakes nobody is not refused: it would not come again.
 //! 5. The word belongs to its thread and has no destructor, so it may be used in destructors of

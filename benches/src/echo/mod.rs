@@ -5,7 +5,7 @@
 //! processes share the machine's processors, as a service and its clients on one host do; the
 //! single-threaded [`bare`] server shows how much of a round trip is the kernel's.
 //!
-//! In [`open`] requests come at a fixed rate, and the server's processor time is the figure.
+//! In [`mod@open`] requests come at a fixed rate, and the server's processor time is the figure.
 //!
 //! In [`stall`] some messages block the thread that handles them.
 
