@@ -202,13 +202,11 @@ impl<E: Send + 'static> Group<E> {
         F: Future<Output = Result<(), E>> + Send + 'static,
     {
         let location = Location::caller();
+        // Boxed whatever its size: what this gives would otherwise be as big, beside it on the caller's stack.
+        let future = Box::pin(future);
         async move {
             Acquire::new(&self.shared).await;
-            if is_big::<F>() {
-                self.start(Box::pin(future), location);
-            } else {
-                self.start(future, location);
-            }
+            self.start(future, location);
         }
     }
 
@@ -281,13 +279,11 @@ impl<E: Send + 'static> Group<E> {
         F: FnOnce() -> Result<(), E> + Send + 'static,
     {
         let location = Location::caller();
+        // Boxed as in `go`.
+        let f = Box::new(f);
         async move {
             Acquire::new(&self.shared).await;
-            if is_big::<F>() {
-                self.start_blocking(Box::new(f), location);
-            } else {
-                self.start_blocking(f, location);
-            }
+            self.start_blocking(f, location);
         }
     }
 
